@@ -1,0 +1,110 @@
+// retort.run/1: everything that decides a training run. What is written here is what runs and what is shown.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+
+namespace retort::job {
+
+/// A model by name, path and hash; the hash decides. `path` is a GGUF file or a Hugging Face folder.
+struct ModelRef {
+  std::string name, path, sha256;
+};
+
+struct LoraSpec {
+  int rank = 32;
+  double alpha = 32;
+  double dropout = 0;
+  bool rankStabilised = false;               ///< rsLoRA: scale alpha / sqrt(rank)
+};
+
+struct StudentSpec {
+  ModelRef model;
+  std::vector<int> layers;                   ///< layers kept, in order; empty: as it is
+  std::string tuning = "full";               ///< full | lora | qlora
+  LoraSpec lora;
+  bool freezeEmbeddings = false;             ///< token embedding and (tied) head stay as they are
+};
+
+struct TeacherSpec {
+  ModelRef model;
+  double weight = 1;
+};
+
+struct LossSpec {
+  std::string divergence = "forward-kl";     ///< forward-kl | reverse-kl | jsd | skew-kl
+  double beta = 0.5;                         ///< of jsd
+  double temperature = 1;
+  double kdWeight = 0.75;                    ///< loss = kdWeight * T^2 * KD + (1 - kdWeight) * CE
+  std::string source = "cached";             ///< cached | live teacher logits
+  std::string cache = "top-k";               ///< top-k (with residual mass) | rs-kd
+  int topK = 64;                             ///< or draws of rs-kd
+};
+
+struct MethodSpec {
+  std::string kind = "sft";                  ///< sft | logit-kd | on-policy-kd | dpo
+  std::int64_t steps = 0;                    ///< optimiser steps; 0: `epochs` decides
+  double epochs = 0;
+  double learningRate = 2e-4;
+  double warmup = 0.06;                      ///< share of the steps
+  double floor = 0.05;                       ///< final share of the rate, reached linearly
+  LossSpec loss;                             ///< for the kd methods
+};
+
+struct DataSpec {
+  std::string dataset, path, sha256;         ///< id, folder and fingerprint (card.json "sha256") of the dataset
+  std::string train = "train.jsonl";         ///< file inside the folder
+  std::string validation = "validation.jsonl";
+  int maxTokens = 1024;                      ///< longer rows are dropped and counted
+  std::string lossOn = "completion";         ///< completion | assistant (every assistant turn)
+  std::string systemPrompt = "keep";         ///< keep | drop (prompt distillation: the student's prompt has no system turn)
+};
+
+struct TrainSpec {
+  int batchRows = 32;                        ///< rows of one optimiser step
+  int microTokens = 4096;                    ///< padded tokens of one forward pass at most
+  double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weightDecay = 0.01, clip = 1.0;
+  std::string precision = "bf16";            ///< compute type: bf16 (fp32 masters) | f32
+  bool activationCheckpointing = false;
+  int checkpointEvery = 20;                  ///< steps; 0: only at the end
+  int keepLast = 2;
+  std::string onNan = "stop";                ///< stop | skip | lower-rate
+};
+
+struct EvalSpec {
+  int every = 10;                            ///< steps between validation measurements; 0: never
+  int rows = 64;                             ///< validation rows measured (NLL of the target)
+  int samples = 4;                           ///< fixed prompts generated at each measurement
+  int sampleTokens = 48;
+  int patience = 0;                          ///< measurements without improvement until stop; 0: off
+  bool keepBest = false;                     ///< the student is the best checkpoint by validation NLL, not the last
+};
+
+struct RunSpec {
+  std::string name, parent;                  ///< parent: the run it extends or forks
+  StudentSpec student;
+  std::vector<TeacherSpec> teachers;
+  std::vector<MethodSpec> methods;
+  DataSpec data;
+  TrainSpec train;
+  EvalSpec eval;
+  std::uint64_t seed = 1;
+  std::string device = "auto";               ///< auto | cpu | cuda:N
+  int threads = 0;                           ///< 0: physical cores
+  std::string launcher = "local";
+};
+
+inline constexpr std::string_view kRunSchema = "retort.run/1";
+
+[[nodiscard]] Json toJson(const RunSpec& spec);
+/// Strict: unknown members, wrong types and values out of range are errors that name the field ("spec.json: train.lerning_rate
+/// is unknown. Did you mean learning_rate?").
+Result<RunSpec> runSpecFromJson(const Json& json, std::string_view where);
+/// Sets one field by its dotted JSON path, the value parsed as JSON or taken as text: "train.batch_rows=16".
+Status setField(Json& specJson, std::string_view assignment);
+
+}  // namespace retort::job
