@@ -8,7 +8,7 @@
 namespace retort {
 
 /// One failure. `code` is a stable dotted string ("logs.json.cut"), never renumbered. The sentences are English; the
-/// window translates them by code and `args`. Foreign text inside them must pass through `quoted()` first.
+/// window translates them by code and `args`. Foreign text inside them must pass through `shown()` first.
 struct Error {
   std::string code;                                        ///< "room.thing.reason"
   std::string what;                                        ///< what failed, naming the thing: "calls.jsonl cannot be read"
@@ -23,7 +23,7 @@ struct Error {
 };
 
 /// Foreign text made safe to show inside a sentence: control characters escaped, cut at 200 characters.
-[[nodiscard]] std::string quoted(std::string_view foreign);
+[[nodiscard]] std::string shown(std::string_view foreign);
 
 /// An error of the operating system about a file; `action` is a verb phrase such as "read" or "write"; uses errno.
 [[nodiscard]] Error systemError(std::string_view code, std::string_view action, std::string_view path, int errnoValue);
