@@ -26,7 +26,7 @@ foreach(part c10 torch_cpu)
   add_library(retort::${part} SHARED IMPORTED GLOBAL)
   set_target_properties(retort::${part} PROPERTIES
     IMPORTED_LOCATION "${RETORT_TORCH_ROOT}/lib/lib${part}.so"
-    INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${RETORT_TORCH_ROOT}/include;${RETORT_TORCH_ROOT}/include/torch/csrc/api/include")
+    INTERFACE_INCLUDE_DIRECTORIES "${RETORT_TORCH_ROOT}/include;${RETORT_TORCH_ROOT}/include/torch/csrc/api/include")
 endforeach()
 add_library(retort::torch INTERFACE IMPORTED GLOBAL)
 set_target_properties(retort::torch PROPERTIES INTERFACE_LINK_LIBRARIES "retort::torch_cpu;retort::c10")

@@ -53,6 +53,7 @@ struct ForwardOptions {
   /// Lengths of documents packed into a batch of one [1, sum]: attention stays inside a document, positions restart.
   std::vector<std::int64_t> documentLengths;
   bool checkpointing = false;        ///< keep only each layer's input for backward, compute the rest again
+  bool dropout = false;              ///< training: adapters with a dropout use it
 };
 
 /// ids [B, T] (i64, right-padded; padding needs no mask because attention is causal) -> hidden states after the final norm

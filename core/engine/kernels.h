@@ -1,0 +1,34 @@
+// Fused operators of the decoder: one pass over memory each on the CPU (f32, bf16), torch's own operators elsewhere.
+#pragma once
+#include <tuple>
+
+#include "engine/tensor.h"
+
+namespace retort::engine {
+
+/// x [..., n] scaled by 1 / rms over the last dimension and by `weight` [n]; accumulated in f32, rounded once. Differentiable;
+/// backward keeps x and one number a row.
+at::Tensor rmsNorm(const at::Tensor& x, const at::Tensor& weight, double epsilon);
+
+/// gateUp [..., 2 n] -> silu(gate) * up [..., n]. Differentiable; backward keeps gateUp only.
+at::Tensor swiGlu(const at::Tensor& gateUp);
+
+/// Angles of positions: cos and sin [rows, headDim / 2] in f32. Token t of a flattened batch uses row t % rows.
+struct Rotation {
+  at::Tensor cos, sin;
+  [[nodiscard]] bool none() const { return !cos.defined(); }
+};
+
+/// x [B, T, n, D] turned by its positions' angles, half-split order (dimension i with i + D/2), computed in f32.
+at::Tensor rotate(const at::Tensor& x, const Rotation& rotation);
+
+/// qkv [B, T, (heads + 2 kvHeads) D] -> q [B, T, heads, D] and k [B, T, kvHeads, D] rotated, v [B, T, kvHeads, D] as it is.
+std::tuple<at::Tensor, at::Tensor, at::Tensor> splitAndRotate(const at::Tensor& qkv, const Rotation& rotation, std::int64_t heads,
+                                                             std::int64_t kvHeads, std::int64_t headDim);
+
+/// x [rows, in] times weight [out, in] transposed, for few rows on the CPU (bf16 weights, no gradients): reads the weight once.
+/// The result is f32 when `f32Out`, else bf16. `usable` says whether this call may be made.
+bool fewRowsUsable(const at::Tensor& x, const at::Tensor& weight);
+at::Tensor fewRowsProduct(const at::Tensor& x, const at::Tensor& weight, bool f32Out);
+
+}  // namespace retort::engine
