@@ -1,0 +1,54 @@
+// A set of dense record ids (Roaring bitmap); the one door to CRoaring.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+struct roaring_bitmap_s;
+
+namespace retort::logs {
+
+class IdSet {
+ public:
+  IdSet();
+  IdSet(const IdSet& other);
+  IdSet(IdSet&& other) noexcept;
+  IdSet& operator=(const IdSet& other);
+  IdSet& operator=(IdSet&& other) noexcept;
+  ~IdSet();
+
+  [[nodiscard]] static IdSet range(std::uint32_t first, std::uint32_t end);      ///< [first, end)
+  [[nodiscard]] static IdSet of(std::span<const std::uint32_t> ids);
+  /// Portable Roaring bytes, checked: container order, counts and bounds. nullopt when they are not sound.
+  [[nodiscard]] static std::optional<IdSet> fromBytes(std::string_view bytes);
+  [[nodiscard]] std::string toBytes() const;
+
+  void add(std::uint32_t id);
+  void addRange(std::uint32_t first, std::uint32_t end);
+  void optimise();                                                               ///< run containers where smaller
+  [[nodiscard]] bool contains(std::uint32_t id) const;
+  [[nodiscard]] std::uint64_t size() const;
+  [[nodiscard]] bool isEmpty() const;
+  IdSet& operator&=(const IdSet& other);
+  IdSet& operator|=(const IdSet& other);
+  IdSet& operator-=(const IdSet& other);
+  [[nodiscard]] friend IdSet operator&(IdSet a, const IdSet& b) { return a &= b, a; }
+  [[nodiscard]] friend IdSet operator|(IdSet a, const IdSet& b) { return a |= b, a; }
+  [[nodiscard]] friend IdSet operator-(IdSet a, const IdSet& b) { return a -= b, a; }
+  bool operator==(const IdSet& other) const;
+  [[nodiscard]] static std::uint64_t commonSize(const IdSet& a, const IdSet& b);  ///< |a ∩ b| without making it
+  [[nodiscard]] static IdSet unionOf(std::span<const IdSet* const> sets);
+  [[nodiscard]] std::vector<std::uint32_t> toVector() const;
+  /// Smallest to largest; stops when `visit` returns false.
+  void forEach(const std::function<bool(std::uint32_t)>& visit) const;
+
+ private:
+  explicit IdSet(roaring_bitmap_s* bits) : m_bits(bits) {}
+  roaring_bitmap_s* m_bits;
+};
+
+}  // namespace retort::logs

@@ -1,0 +1,41 @@
+// Importing log files into a store: bounded memory, resumable, cancellable, every line accounted for.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/progress.h"
+#include "base/result.h"
+#include "logs/filter.h"
+
+namespace retort::logs {
+
+struct ImportOptions {
+  std::vector<std::filesystem::path> sources;   ///< files and folders (walked in byte order of path)
+  std::optional<std::int64_t> sinceUs, untilUs; ///< half open: since <= time < until; a record without time is filtered
+  Filter where;                                 ///< records that do not match are counted as filtered
+  int workers = 0;                              ///< parse threads; 0: cores - 1, at least 1
+  bool checkSpace = true;                       ///< refuse when the disk has less than 0.35 x raw + 256 MB
+};
+
+/// One call's figures. accepted + duplicates + rejected + filtered = lines (non-blank lines or array elements).
+struct ImportSummary {
+  std::int64_t lines = 0, accepted = 0, duplicates = 0, rejected = 0, filtered = 0, repaired = 0;
+  std::int64_t files = 0;                       ///< looked at; unchanged ones included
+  std::int64_t unchangedFiles = 0, truncatedFiles = 0;
+  std::int64_t bytes = 0;                       ///< unpacked bytes read
+  double seconds = 0;
+  std::vector<std::string> notes;               ///< sentences about files: cut, damaged, started anew
+  [[nodiscard]] Json toJson() const;
+};
+
+/// Imports into `logsDb` (made if absent). One importer a store: "logs.import.busy" otherwise. On cancellation what was
+/// committed stays and the next call goes on there; the error is then cancelledError.
+Result<ImportSummary> importLogs(const std::filesystem::path& logsDb, const ImportOptions& options, std::stop_token stop = {},
+                                 const ProgressFn& progress = {});
+
+}  // namespace retort::logs
