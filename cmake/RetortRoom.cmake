@@ -51,7 +51,7 @@ function(retort_fuzz source)
   target_link_libraries(${name} PRIVATE retort_options ${F_LINKS})
   if(RETORT_BUILD_FUZZERS)
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
-    add_test(NAME ${name} COMMAND ${name} -max_total_time=5 -rss_limit_mb=2048 -timeout=10
+    add_test(NAME ${name} COMMAND "${CMAKE_SOURCE_DIR}/tests/fuzz/run" $<TARGET_FILE:${name}>
       "${CMAKE_BINARY_DIR}/fuzz/work_${name}" "${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name}")
     file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/fuzz/work_${name}")
   else()

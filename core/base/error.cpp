@@ -11,10 +11,10 @@ std::string Error::text() const {
   std::string out = what;
   if (!where.empty()) out += out.empty() ? where : " (" + where + ")";
   if (!why.empty()) out += out.empty() ? why : ": " + why;
-  if (!out.empty() && out.back() != '.') out += '.';
+  if (!out.empty() && std::string_view(".?!").find(out.back()) == std::string_view::npos) out += '.';
   if (!next.empty()) {
     out += ' ' + next;
-    if (out.back() != '.') out += '.';
+    if (std::string_view(".?!").find(out.back()) == std::string_view::npos) out += '.';
   }
   return out;
 }
