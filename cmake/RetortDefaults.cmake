@@ -20,11 +20,11 @@ set_property(GLOBAL APPEND PROPERTY JOB_POOLS torch=2)
 
 add_library(retort_options INTERFACE)
 target_include_directories(retort_options INTERFACE "${CMAKE_SOURCE_DIR}" "${CMAKE_SOURCE_DIR}/core" "${CMAKE_BINARY_DIR}/generated")
-target_compile_options(retort_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
+target_compile_options(retort_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wno-missing-field-initializers
   $<$<CXX_COMPILER_ID:GNU>:-Wno-dangling-reference> $<$<BOOL:${RETORT_WERROR}>:-Werror>)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   set_property(TARGET retort_options PROPERTY INTERFACE_COMPILE_OPTIONS
-    -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion $<$<BOOL:${RETORT_WERROR}>:-Werror>)
+    -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wno-missing-field-initializers $<$<BOOL:${RETORT_WERROR}>:-Werror>)
 endif()
 if(RETORT_SANITIZE)
   target_compile_options(retort_options INTERFACE -fsanitize=${RETORT_SANITIZE} -fno-omit-frame-pointer)

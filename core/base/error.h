@@ -10,13 +10,13 @@ namespace retort {
 /// One failure. `code` is a stable dotted string ("logs.json.cut"), never renumbered. The sentences are English; the
 /// window translates them by code and `args`. Foreign text inside them must pass through `shown()` first.
 struct Error {
-  std::string code;                                        ///< "room.thing.reason"
-  std::string what;                                        ///< what failed, naming the thing: "calls.jsonl cannot be read"
-  std::string where;                                       ///< the place: file, line, byte, tensor, field, request id
-  std::string why;                                         ///< the reason, in a sentence
-  std::string next;                                        ///< what to do about it
-  std::string detail;                                      ///< text of the system, SQLite, CUDA …, for experts
-  std::vector<std::pair<std::string, std::string>> args;   ///< values of the sentence, for translation
+  std::string code{};                                       ///< "room.thing.reason"
+  std::string what{};                                       ///< what failed, naming the thing: "calls.jsonl cannot be read"
+  std::string where{};                                      ///< the place: file, line, byte, tensor, field, request id
+  std::string why{};                                        ///< the reason, in a sentence
+  std::string next{};                                       ///< what to do about it
+  std::string detail{};                                     ///< text of the system, SQLite, CUDA …, for experts
+  std::vector<std::pair<std::string, std::string>> args{};   ///< values of the sentence, for translation
 
   /// "what, where: why. next" as one line, without empty parts.
   [[nodiscard]] std::string text() const;
