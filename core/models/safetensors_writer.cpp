@@ -1,42 +1,14 @@
 // The writer of safetensors files and shards: header first, then the tensors one by one, never all in memory.
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
-#include <fcntl.h>
 #include <numeric>
-#include <unistd.h>
 
-#include "base/files.h"
 #include "base/json.h"
+#include "models/output_file.h"
 #include "models/safetensors.h"
 
 namespace retort::models {
 namespace {
-
-class OutputFile {
- public:
-  explicit OutputFile(const std::filesystem::path& path) : m_path(path), m_fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) {}
-  ~OutputFile() {
-    if (m_fd >= 0) ::close(m_fd);
-  }
-  OutputFile(const OutputFile&) = delete;
-  OutputFile& operator=(const OutputFile&) = delete;
-  Status write(std::span<const std::byte> bytes) {
-    if (m_fd < 0) return systemError("models.file.write", "write", m_path.string(), errno);
-    while (!bytes.empty()) {
-      const ssize_t done = ::write(m_fd, bytes.data(), std::min<std::size_t>(bytes.size(), 64u << 20));
-      if (done < 0 && errno == EINTR) continue;
-      if (done < 0) return systemError("models.file.write", "write", m_path.string(), errno);
-      bytes = bytes.subspan(static_cast<std::size_t>(done));
-    }
-    return {};
-  }
-  Status sync() { return ::fsync(m_fd) == 0 ? Status{} : Status{systemError("models.file.write", "write", m_path.string(), errno)}; }
-
- private:
-  std::filesystem::path m_path;
-  int m_fd;
-};
 
 void sortForWriting(std::vector<TensorToWrite>& tensors) {
   std::sort(tensors.begin(), tensors.end(), [](const TensorToWrite& a, const TensorToWrite& b) {
@@ -77,28 +49,17 @@ std::uint64_t safetensorsFileSize(const std::vector<TensorToWrite>& tensors) {
 Status writeSafetensors(const std::filesystem::path& path, std::vector<TensorToWrite> tensors) {
   sortForWriting(tensors);
   const std::string header = headerText(tensors);
-  const auto temporary = path.parent_path() / ("." + path.filename().string() + ".tmp");
+  RETORT_TRY(auto file, OutputFile::create(path));
   const std::uint64_t length = header.size();
-  const auto written = [&]() -> Status {
-    OutputFile file(temporary);
-    RETORT_CHECK(file.write(std::as_bytes(std::span(&length, 1))));
-    RETORT_CHECK(file.write(std::as_bytes(std::span(header))));
-    std::vector<std::byte> buffer;
-    for (const auto& tensor : tensors) {
-      buffer.resize(static_cast<std::size_t>(tensor.bytes()));
-      RETORT_CHECK(tensor.fill(buffer));
-      RETORT_CHECK(file.write(buffer));
-    }
-    return file.sync();
-  }();
-  std::error_code code;
-  if (written.ok()) {
-    std::filesystem::rename(temporary, path, code);
-    if (code) return systemError("models.file.write", "write", path.string(), code.value());
-    return syncFolder(path.parent_path().empty() ? "." : path.parent_path());
+  RETORT_CHECK(file.write(std::as_bytes(std::span(&length, 1))));
+  RETORT_CHECK(file.write(std::as_bytes(std::span(header))));
+  std::vector<std::byte> buffer;
+  for (const auto& tensor : tensors) {
+    buffer.resize(static_cast<std::size_t>(tensor.bytes()));
+    RETORT_CHECK(tensor.fill(buffer));
+    RETORT_CHECK(file.write(buffer));
   }
-  std::filesystem::remove(temporary, code);
-  return written;
+  return file.commit();
 }
 
 Result<std::vector<std::string>> writeSafetensorsShards(const std::filesystem::path& folder, std::vector<TensorToWrite> tensors, std::uint64_t shardBytes) {
