@@ -13,7 +13,7 @@ namespace {
 
 /// name, path and hash of a model named in any of the ways the library knows.
 Result<job::ModelRef> modelRef(const Workspace& workspace, const std::string& text) {
-  RETORT_TRY(const auto path, models::resolveModel(&workspace, text));
+  RETORT_TRY(const auto path, models::Library(workspace.root()).resolve(text));
   RETORT_TRY(const auto source, models::openModel(path));
   RETORT_TRY(const auto hash, models::modelSha256(path));
   return job::ModelRef{source->name().empty() ? text : source->name(), path.string(), hash};
