@@ -164,6 +164,11 @@ void setNumerics(bool cpu, bool deterministic) {
 
 }  // namespace
 
+void tuneProcess() {
+  tuneAllocator();
+  setEnvironment();
+}
+
 int physicalCores() {
   cpu_set_t mask;
   CPU_ZERO(&mask);
@@ -183,8 +188,7 @@ int physicalCores() {
 }
 
 Result<Device> initialise(const DeviceOptions& options) {
-  tuneAllocator();
-  setEnvironment();
+  tuneProcess();
   Device device;
   device.torchVersion = runningVersion();
   RETORT_CHECK(checkVersion(device.torchVersion));

@@ -26,6 +26,9 @@ struct Device {
   [[nodiscard]] std::string text() const { return device.str(); }    ///< "cpu", "cuda:0"
 };
 
+/// The part of initialise that comes before the process's first further thread and first large block: allocator and environment.
+/// initialise does it too; a program that starts threads before the device calls it itself.
+void tuneProcess();
 /// Prepares allocator, environment, CUDA library, threads and determinism, in that order; call once, first, on the thread that
 /// will make every torch call. Errors: "engine.torch.version", "engine.device.unknown", "engine.device.missing".
 Result<Device> initialise(const DeviceOptions& options);
