@@ -16,7 +16,7 @@ namespace {
 
 using retort::fs::path;
 
-bool exists(const path& file) {
+bool isThere(const path& file) {
   std::error_code ignored;
   return retort::fs::exists(file, ignored);
 }
@@ -49,13 +49,13 @@ int main(int argc, char** argv) {
   const path torchProgram = self.parent_path() / "retort-worker-torch";
   if (argc == 2 && std::strcmp(argv[1], "--find") == 0) {
     for (const auto& folder : candidates(self))
-      if (exists(folder / "libtorch_cpu.so")) return std::printf("%s\n", folder.c_str()) < 0 ? 1 : 0;
+      if (isThere(folder / "libtorch_cpu.so")) return std::printf("%s\n", folder.c_str()) < 0 ? 1 : 0;
     return 1;
   }
-  if (!exists(torchProgram))
+  if (!isThere(torchProgram))
     return explain("the program retort-worker-torch is missing from " + self.parent_path().string(), "Build Retort with the engine, or run packaging/setup");
   const auto folders = candidates(self);
-  const auto found = std::find_if(folders.begin(), folders.end(), [](const path& folder) { return exists(folder / "libtorch_cpu.so"); });
+  const auto found = std::find_if(folders.begin(), folders.end(), [](const path& folder) { return isThere(folder / "libtorch_cpu.so"); });
   if (found == folders.end()) {
     std::string where;
     for (const auto& folder : folders) where += (where.empty() ? "" : ", ") + folder.string();

@@ -1,6 +1,9 @@
 // Attention rules and the calls that compute them.
 #include "engine/attention.h"
 
+// GCC 12 takes an empty optional for an unset number once it is inlined.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wshadow"
@@ -11,6 +14,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 
 namespace retort::engine {
 namespace {
@@ -44,16 +48,24 @@ at::Tensor attendPacked(const at::Tensor& q, const at::Tensor& k, const at::Tens
                                                   left ? std::optional<std::int64_t>(0) : std::nullopt);
     return std::get<0>(out).reshape({1, t, q.size(2) * q.size(3)});
   }
-  std::vector<at::Tensor> parts;
-  std::int64_t start = 0;
+  // Neighbours of one length are computed together. Parts are made by one split, whose backward is one concatenation; a narrow's
+  // would be a whole tensor of zeros for each document.
+  std::vector<std::int64_t> sizes, lengths;
   for (const std::int64_t length : rule.documents) {
-    const auto part = [&](const at::Tensor& x) { return x.narrow(1, start, length).transpose(1, 2); };
-    const bool windowed = rule.window > 0 && rule.window < length;
-    parts.push_back(call(part(q), part(k), part(v), windowed ? band(length, 0, rule.window, q.device()) : at::Tensor(), !windowed).transpose(1, 2));
-    start += length;
+    if (!lengths.empty() && lengths.back() == length) sizes.back() += length;
+    else sizes.push_back(length), lengths.push_back(length);
   }
-  TORCH_CHECK(start == t, "the packed documents' lengths sum to ", start, ", not ", t);
-  return at::cat(parts, 1).reshape({1, t, q.size(2) * q.size(3)});
+  TORCH_CHECK(std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0}) == t, "the packed documents' lengths do not sum to ", t);
+  const auto qs = q.select(0, 0).split_with_sizes(sizes), ks = k.select(0, 0).split_with_sizes(sizes), vs = v.select(0, 0).split_with_sizes(sizes);
+  std::vector<at::Tensor> parts;
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    const std::int64_t length = lengths[i];
+    const auto part = [&](const at::Tensor& x) { return x.unflatten(0, {sizes[i] / length, length}).transpose(1, 2); };
+    const bool windowed = rule.window > 0 && rule.window < length;
+    const at::Tensor mask = windowed ? band(length, 0, rule.window, q.device()) : at::Tensor();
+    parts.push_back(call(part(qs[i]), part(ks[i]), part(vs[i]), mask, !windowed).transpose(1, 2).reshape({sizes[i], q.size(2) * q.size(3)}));
+  }
+  return (parts.size() == 1 ? parts[0] : at::cat(parts, 0)).unsqueeze(0);
 }
 
 }  // namespace
