@@ -51,6 +51,12 @@ std::string licenceOf(const std::filesystem::path& folder) {
 
 }  // namespace
 
+Result<std::string> templateOfFolder(const std::filesystem::path& folder, const Json& tokenizerConfig) {
+  std::error_code code;
+  if (std::filesystem::exists(folder / "chat_template.jinja", code)) return readFile(folder / "chat_template.jinja", kMaxConfig);
+  return tokenizerConfig.is_object() && tokenizerConfig.contains("chat_template") ? templateOf(tokenizerConfig["chat_template"]) : std::string();
+}
+
 Result<std::shared_ptr<const HfModel>> HfModel::open(const std::filesystem::path& folder) {
   std::shared_ptr<HfModel> model(new HfModel);
   model->m_folder = folder;
@@ -78,11 +84,8 @@ Status HfModel::readConfigs() {
   }
   if (std::filesystem::exists(m_folder / "tokenizer_config.json", code)) {
     RETORT_TRY(m_tokenizerConfig, readJsonFile(m_folder / "tokenizer_config.json", kMaxTokenizer));
-    if (m_tokenizerConfig.is_object() && m_tokenizerConfig.contains("chat_template")) m_template = templateOf(m_tokenizerConfig["chat_template"]);
   }
-  if (std::filesystem::exists(m_folder / "chat_template.jinja", code)) {
-    RETORT_TRY(m_template, readFile(m_folder / "chat_template.jinja", kMaxConfig));
-  }
+  RETORT_TRY(m_template, templateOfFolder(m_folder, m_tokenizerConfig));
   m_licence = licenceOf(m_folder);
   return {};
 }

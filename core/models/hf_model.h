@@ -7,6 +7,9 @@
 
 namespace retort::models {
 
+/// The chat template of a folder: chat_template.jinja, else tokenizer_config.json's (a text, or the "default" of a list); may be empty.
+Result<std::string> templateOfFolder(const std::filesystem::path& folder, const Json& tokenizerConfig);
+
 class HfModel final : public ModelSource {
  public:
   static Result<std::shared_ptr<const HfModel>> open(const std::filesystem::path& folder);

@@ -19,4 +19,8 @@ struct TextParts {
 /// Builds both; a model without a chat template gets `chat` null (callers say which built-in ones exist).
 Result<TextParts> textParts(const ModelSource& model);
 
+/// Tokenizer and template of what need not be a whole model: a GGUF file that holds only a vocabulary, a tokenizer.json, a folder
+/// with one. What is no text part (weights, architecture) is not looked at.
+Result<TextParts> textPartsOf(const std::filesystem::path& path);
+
 }  // namespace retort::models
