@@ -1,0 +1,111 @@
+// Measurements of a run: validation NLL and token accuracy, samples of fixed prompts, and the saved student at the end.
+#include <algorithm>
+#include <numeric>
+
+#include "base/clock.h"
+#include "base/files.h"
+#include "engine/generator.h"
+#include "engine/student_writer.h"
+#include "engine/tensor_more.h"
+#include "engine/trainer_impl.h"
+
+namespace retort::engine {
+
+Result<Measured> Trainer::measure(const Decoder& decoder, const std::vector<EncodedRow>& rows) {
+  std::vector<std::int64_t> all(rows.size());
+  std::iota(all.begin(), all.end(), std::int64_t{0});
+  double sum = 0, weight = 0;
+  std::int64_t correct = 0, count = 0;
+  for (const auto& group : groupByTokens(rows, all, m_microTokens)) {
+    if (told()) return cancelledError("The measurement");
+    RETORT_CHECK(guarded("The measurement", [&]() -> Status {
+      const c10::NoGradGuard off;
+      const MicroBatch batch = makeMicroBatch(rows, group, m_device.device);
+      ForwardOptions options;
+      options.documentLengths = batch.lengths;
+      const at::Tensor hidden = forwardHidden(decoder, batch.ids, options);
+      HeadTargets targets;
+      targets.labels = batch.labels;
+      targets.weights = batch.weights;
+      HeadLossOptions loss;
+      loss.countCorrect = true;
+      const HeadLoss got = fusedHeadLoss(hidden.view({-1, hidden.size(-1)}).index_select(0, batch.positions), decoder.headWeight(), targets, loss);
+      sum += got.ce;
+      weight += got.weight;
+      correct += got.correct;
+      count += got.rows;
+      return {};
+    }));
+  }
+  return Measured{weight > 0 ? sum / weight : 0, count > 0 ? static_cast<double>(correct) / static_cast<double>(count) : 0};
+}
+
+Status Trainer::evaluate() {
+  if (m_validation.empty() || m_measuredStep == m_step) return samples();
+  RETORT_CHECK(m_reporter.phase(job::Phase::evaluating, "Measuring the student"));
+  const double began = monotonicSeconds();
+  auto measured = measure(m_student, m_validation);
+  if (!measured.ok()) return isCancelled(measured.error()) ? Status{} : Status{measured.error()};   // told to end: the loop sees it
+  m_measuredStep = m_step;
+  RETORT_CHECK(m_reporter.event("eval", {{"step", m_step}, {"nll", measured->nll}, {"token_accuracy", measured->accuracy},
+                                         {"rows", static_cast<std::int64_t>(m_validation.size())}, {"seconds", monotonicSeconds() - began}}));
+  if (m_bestNll < 0 || measured->nll < m_bestNll) {
+    m_bestNll = measured->nll;
+    m_bestStep = m_step;
+    m_sinceBest = 0;
+    if (m_spec.eval.keepBest) RETORT_CHECK(checkpoint());
+  } else if (++m_sinceBest >= m_spec.eval.patience && m_spec.eval.patience > 0) {
+    m_stopEarly = true;
+    RETORT_CHECK(m_reporter.event("progress", {{"stage", "early stop"}, {"step", m_step}, {"best_step", m_bestStep}, {"best_nll", m_bestNll}}));
+  }
+  RETORT_CHECK(samples());
+  return m_reporter.phase(job::Phase::training, "Training the student");
+}
+
+Status Trainer::samples() {
+  if (m_samples.empty() || told()) return {};
+  std::vector<std::vector<text::TokenId>> prompts;
+  for (const auto& s : m_samples) prompts.push_back(s.ids);
+  GenerationOptions options;
+  options.maxTokens = m_spec.eval.sampleTokens;
+  options.stopIds = m_text.stopIds;
+  GenerationHooks hooks;
+  hooks.cancelled = [this] { return told(); };
+  const auto answers = generate(m_student, m_text.tokenizer.get(), prompts, options, hooks);
+  if (!answers.ok()) return isCancelled(answers.error()) ? Status{} : Status{answers.error()};
+  RETORT_CHECK(makeFolders(m_reporter.folder() / "samples"));
+  Json file = Json::array();
+  for (std::size_t i = 0; i < m_samples.size(); ++i) {
+    Json sample = {{"step", m_step}, {"row", m_samples[i].id}, {"prompt", m_text.tokenizer->decode(m_samples[i].ids, true)}, {"text", (*answers)[i].text},
+                   {"target", m_samples[i].target}, {"finish", (*answers)[i].finish}};
+    RETORT_CHECK(m_reporter.event("sample", sample));
+    file.push_back(std::move(sample));
+  }
+  return writeJsonFile(m_reporter.folder() / "samples" / (std::to_string(m_step) + ".json"), {{"schema", "retort.samples/1"}, {"samples", file}});
+}
+
+Result<Json> Trainer::saveStudent() {
+  const fs::path student = m_reporter.folder() / "student";
+  {
+    const Decoder merged = mergedCopy(m_student, at::kBFloat16);
+    RETORT_CHECK(writeStudent(student, m_student.config, unfused(merged, at::kBFloat16), *m_source, m_text.stopIds));
+  }
+  Json extra = {{"student", student.string()}};
+  if (m_spec.student.tuning == "lora") {
+    const fs::path adapter = m_reporter.folder() / "adapter";
+    RETORT_CHECK(writeAdapterFolder(adapter, m_student, m_spec.student.lora, m_spec.student.model.path));
+    extra["adapter"] = adapter.string();
+  }
+  RETORT_TRY(extra["sha256"], models::modelSha256(student));
+  // What is measured last is the file, loaded again: that is what others will use.
+  RETORT_TRY(const auto source, models::openModel(student));
+  RETORT_TRY(const Decoder loaded, loadDecoder(*source, at::kBFloat16, m_device.device));
+  if (!m_validation.empty()) {
+    RETORT_TRY(const Measured measured, measure(loaded, m_validation));
+    extra["nll"] = measured.nll;
+    extra["token_accuracy"] = measured.accuracy;
+  }
+  return extra;
+}
+
+}  // namespace retort::engine
