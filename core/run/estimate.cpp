@@ -26,25 +26,6 @@ std::uint64_t memoryAvailable() {
   return 0;
 }
 
-/// Usable FLOP/s of this machine, from `retort-worker bench`, measured once and kept in the user's data folder.
-double measuredFlops() {
-  const fs::path file = userDataFolder() / "device.json";
-  auto known = readJsonFile(file);
-  if (!known.ok() || known->value("host", std::string()) != hostName()) {
-    const auto worker = findProgram("retort-worker");
-    if (!worker.ok()) return 0;
-    const auto bench = runCommand({*worker, {"bench", "--layers", "4"}, {}, {}, {}});
-    if (!bench.ok() || bench->exitCode != 0) return 0;
-    known = parseJson(bench->out, "bench");
-    if (!known.ok()) return 0;
-    (*known)["host"] = hostName();
-    if (makeFolders(file.parent_path()).ok()) (void)writeJsonFile(file, *known);
-  }
-  if (!known->contains("products")) return 0;
-  // Whole training steps reach about half of a large product's rate on small models (measured; see tests/bench/RESULTS.md).
-  return numberOf((*known)["products"].value("bf16", Json(0)), 0) * 1e9 * 0.5;
-}
-
 /// Tokens of the training rows; at most `kSample` rows are tokenised, the others get those lengths in turn.
 Result<std::vector<std::int64_t>> rowTokens(const job::RunSpec& spec, const models::TextParts& parts) {
   constexpr std::size_t kSample = 400;
@@ -80,6 +61,24 @@ std::string nearestFit(job::EstimateInput input, std::uint64_t available) {
 }
 
 }  // namespace
+
+double measuredFlops() {
+  const fs::path file = userDataFolder() / "device.json";
+  auto known = readJsonFile(file);
+  if (!known.ok() || known->value("host", std::string()) != hostName()) {
+    const auto worker = findProgram("retort-worker");
+    if (!worker.ok()) return 0;
+    const auto bench = runCommand({*worker, {"bench", "--layers", "4"}, {}, {}, {}});
+    if (!bench.ok() || bench->exitCode != 0) return 0;
+    known = parseJson(bench->out, "bench");
+    if (!known.ok()) return 0;
+    (*known)["host"] = hostName();
+    if (makeFolders(file.parent_path()).ok()) (void)writeJsonFile(file, *known);
+  }
+  if (!known->contains("products")) return 0;
+  // Whole training steps reach about half of a large product's rate on small models (measured; see tests/bench/RESULTS.md).
+  return numberOf((*known)["products"].value("bf16", Json(0)), 0) * 1e9 * 0.5;
+}
 
 Result<Forecast> estimate(const job::RunSpec& spec) {
   RETORT_TRY(const auto student, models::openModel(spec.student.model.path));

@@ -23,6 +23,10 @@ struct Forecast {
 
 [[nodiscard]] Json toJson(const Forecast& forecast);
 
+/// Usable FLOP/s of this machine in training: half of the bf16 products' rate that `retort-worker bench` measures, kept in the user's data
+/// folder; 0 when there is no worker.
+[[nodiscard]] double measuredFlops();
+
 /// Opens the models' headers and counts the dataset's rows (no tensor is read).
 Result<Forecast> estimate(const job::RunSpec& spec);
 

@@ -1,0 +1,22 @@
+// The demo: the whole line on sample logs, with a real model or the built-in tiny one, as one resumable job.
+#pragma once
+#include <filesystem>
+#include <stop_token>
+
+#include "base/json.h"
+#include "base/progress.h"
+#include "base/workspace.h"
+#include "line/preset.h"
+
+namespace retort::line {
+
+/// Generates and imports sample logs, builds a dataset, tunes a teacher on its golden examples, lets it answer the other prompts,
+/// distils a student of half its layers from answers and logits, trains the same student on answers only and on golden labels only for
+/// comparison, evaluates all on held-out rows, exports and verifies. Returns the summary (see summary.h). `folder` keeps what is
+/// done (progress.json): a second call goes on there.
+Result<Json> runDemo(const Workspace& workspace, const std::filesystem::path& folder, const DemoPreset& preset, const ProgressFn& progress, std::stop_token stop);
+
+/// Seconds the demo will take on this machine: the preset's, scaled by the measured product rate; 0 when unknown.
+[[nodiscard]] double forecastSeconds(const DemoPreset& preset);
+
+}  // namespace retort::line
