@@ -9,6 +9,7 @@
 #include "text/json_fields.h"
 #include "text/tokenizer_error.h"
 #include "text/unicode.h"
+#include "text/unicode_older.h"
 
 namespace retort::text {
 namespace {
@@ -99,9 +100,10 @@ Status Normalizer::apply(const Step& step, const AlignedText& in, OwnedText& out
     case Kind::Lowercase: mapCharacters(in, out, [](char32_t c, std::string& piece) { appendLower(piece, c); }); break;
     case Kind::StripAccents:
     case Kind::BertAccents: {
-      const unsigned marks = step.kind == Kind::BertAccents ? kNonspacing : kMark;
-      mapCharacters(in, out, [marks](char32_t c, std::string& piece) {
-        if (!(flagsOf(c) & marks)) appendUtf8(piece, c);
+      const bool bert = step.kind == Kind::BertAccents;
+      mapCharacters(in, out, [bert](char32_t c, std::string& piece) {
+        const bool goes = flagsOf(c) & (bert ? kNonspacing : kMark);
+        if (!goes || (bert ? isIn(kBertKept, c) : isIn(kMarksKept, c))) appendUtf8(piece, c);
       });
       break;
     }
@@ -116,7 +118,7 @@ Status Normalizer::apply(const Step& step, const AlignedText& in, OwnedText& out
       mapCharacters(in, out, [](char32_t c, std::string& piece) {
         const unsigned flags = flagsOf(c);
         if (c == '\t' || c == '\n' || c == '\r') piece += ' ';
-        else if (c == 0 || c == 0xFFFD || (flags & kOther)) return;
+        else if (c == 0 || c == 0xFFFD || ((flags & kOther) && !isIn(kBertKept, c))) return;
         else if (flags & kSpace) piece += ' ';
         else appendUtf8(piece, c);
       });

@@ -4,7 +4,10 @@
 
 #include <pcre2.h>
 
+#include <cstdio>
+
 #include "base/error.h"
+#include "text/unicode_newer.h"
 
 namespace retort::text {
 namespace {
@@ -41,16 +44,53 @@ std::string messageOf(int code) {
 
 }  // namespace
 
-std::string spellOutSpaces(std::string_view pattern) {
+namespace {
+
+template <std::size_t N>
+std::string spelt(const CodeRange (&ranges)[N]) {
+  std::string out;
+  char text[32];
+  for (const CodeRange& range : ranges) {
+    std::snprintf(text, sizeof text, "\\x{%x}-\\x{%x}", static_cast<unsigned>(range.first), static_cast<unsigned>(range.last));
+    out += text;
+  }
+  return out;
+}
+
+/// The members of a class escape that starts behind the backslash at `rest`, as Oniguruma has them, to stand between brackets;
+/// `taken` gets the escape's length. Empty: the escape means the same in PCRE2.
+std::string membersOf(std::string_view rest, std::size_t& taken) {
+  static const std::string letters = "\\p{L}" + spelt(kNewerLetters), numbers = "\\p{N}" + spelt(kNewerNumbers), marks = "\\p{M}" + spelt(kNewerMarks);
+  static const std::string word = letters + marks + "\\p{Nd}\\p{Nl}" + spelt(kNewerNumbers) + "\\p{Pc}\\x{200c}\\x{200d}\\x{24b6}-\\x{24e9}\\x{1f130}-\\x{1f149}\\x{1f150}-\\x{1f169}\\x{1f170}-\\x{1f189}";
+  taken = 1;
+  if (rest[0] == 's' || rest[0] == 'S') return std::string(kSpaces);
+  if (rest[0] == 'w' || rest[0] == 'W') return word;
+  if (rest[0] != 'p' && rest[0] != 'P') return {};
+  taken = 4;
+  const std::string_view tail = rest.substr(1, 3);
+  if (tail == "{L}") return letters;
+  if (tail == "{N}") return numbers;
+  if (tail == "{M}") return marks;
+  return {};
+}
+
+}  // namespace
+
+std::string spellOutClasses(std::string_view pattern) {
   std::string out;
   bool inClass = false;
   for (std::size_t i = 0; i < pattern.size(); ++i) {
     const char c = pattern[i];
     if (c == '\\' && i + 1 < pattern.size()) {
-      const char next = pattern[++i];
-      if (next == 's') out += inClass ? std::string(kSpaces) : "[" + std::string(kSpaces) + "]";
-      else if (next == 'S' && !inClass) out += "[^" + std::string(kSpaces) + "]";
-      else (out += '\\') += next;
+      const bool negated = pattern[i + 1] >= 'A' && pattern[i + 1] <= 'Z';
+      std::size_t taken = 0;
+      const std::string members = membersOf(pattern.substr(i + 1), taken);
+      if (members.empty() || (inClass && negated)) {
+        (out += '\\') += pattern[++i];
+        continue;
+      }
+      out += inClass ? members : (negated ? "[^" : "[") + members + "]";
+      i += taken;
       continue;
     }
     if (c == '[' && !inClass) {
@@ -75,11 +115,11 @@ Result<std::shared_ptr<const Regex>> Regex::compile(std::string_view pattern, st
   std::shared_ptr<Regex> regex(new Regex);
   regex->m_pattern = pattern;
   regex->m_where = where;
-  const std::string spelt = spellOutSpaces(pattern);
+  const std::string source = spellOutClasses(pattern);
   int error = 0;
   PCRE2_SIZE offset = 0;
   const std::uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C;
-  pcre2_code* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(spelt.data()), spelt.size(), options, &error, &offset, nullptr);
+  pcre2_code* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(source.data()), source.size(), options, &error, &offset, nullptr);
   if (!code) return refuse(messageOf(error) + " at byte " + std::to_string(offset));
   regex->m_code = code;
   regex->m_jit = pcre2_jit_compile(code, PCRE2_JIT_COMPLETE) == 0;

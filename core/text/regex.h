@@ -31,7 +31,8 @@ class Regex {
   bool m_jit = false;
 };
 
-/// The pattern with \s spelt out, so that PCRE2 means by it what Oniguruma means (PCRE2 adds U+180E).
-[[nodiscard]] std::string spellOutSpaces(std::string_view pattern);
+/// The pattern with \s, \w, \p{L}, \p{N} and \p{M} spelt out, so that PCRE2 means by them what Oniguruma means: no U+180E among
+/// the spaces, marks and connectors among the word characters, and the characters of Unicode 16.
+[[nodiscard]] std::string spellOutClasses(std::string_view pattern);
 
 }  // namespace retort::text

@@ -128,7 +128,7 @@ class TokenDecoderReader {
     if (type == "Strip") {
       const auto count = [&](std::string_view key) -> std::size_t {
         const Json* value = fieldOf(json, key);
-        return value && value->is_number_unsigned() ? value->get<std::size_t>() : 0;
+        return value && value->is_number_integer() && value->get<std::int64_t>() > 0 ? value->get<std::size_t>() : 0;
       };
       const std::string letter = stringField(json, "content", " ");
       if (letter.empty()) return badTokenizer("the decoder Strip has no content", m_where);

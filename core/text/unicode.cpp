@@ -5,6 +5,8 @@
 
 #include <array>
 
+#include "text/unicode_newer.h"
+
 namespace retort::text {
 namespace {
 
@@ -42,6 +44,8 @@ std::uint8_t computeFlags(char32_t c) {
     case UTF8PROC_CATEGORY_PF:
     case UTF8PROC_CATEGORY_PO: flags = kPunctuation; break;
     case UTF8PROC_CATEGORY_CN:
+      flags = isIn(kNewerLetters, c) ? kLetter | kWord : isIn(kNewerNumbers, c) ? kNumber | kWord : isIn(kNewerMarks, c) ? kMark | kNonspacing | kWord : 0;
+      break;
     case UTF8PROC_CATEGORY_CC:
     case UTF8PROC_CATEGORY_CF:
     case UTF8PROC_CATEGORY_CS:
@@ -49,7 +53,8 @@ std::uint8_t computeFlags(char32_t c) {
     default: break;
   }
   if (isWhiteSpace(c)) flags |= kSpace;
-  if (isAsciiPunctuation(c)) flags |= kPunctuation;
+  if (isAsciiPunctuation(c) || c == 0x166D || c == 0x111C9) flags |= kPunctuation;   // the two were punctuation once
+  else if ((flags & kPunctuation) && isIn(kPunctuationSinceUnicode8, c)) flags &= ~static_cast<unsigned>(kPunctuation);
   if (isAlphabeticSymbol(c) || c == 0x200C || c == 0x200D) flags |= kWord;
   return static_cast<std::uint8_t>(flags);
 }

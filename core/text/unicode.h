@@ -14,8 +14,8 @@ enum CharFlag : std::uint8_t {
   kSpace = 4,          ///< White_Space
   kMark = 8,           ///< M*
   kNonspacing = 16,    ///< Mn
-  kPunctuation = 32,   ///< P*, and every ASCII punctuation sign
-  kOther = 64,         ///< C*: control, format, surrogate, private, unassigned
+  kPunctuation = 32,   ///< P* of Unicode 8, and every ASCII punctuation sign
+  kOther = 64,         ///< control, format, surrogate, private use
   kWord = 128,         ///< \w: alphabetic, mark, decimal digit, connector, joiner
 };
 

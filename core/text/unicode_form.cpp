@@ -6,6 +6,7 @@
 
 #include "text/normalizer.h"
 #include "text/unicode.h"
+#include "text/unicode_older.h"
 
 namespace retort::text {
 namespace {
@@ -27,7 +28,8 @@ void normalizeGroup(const AlignedText& in, std::size_t begin, std::size_t end, i
     const CodePoint c = decodeAt(p, stop);
     utf8proc_int32_t pieces[32];
     int lastBoundClass = 0;
-    const auto n = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(c.value), pieces, 32, static_cast<utf8proc_option_t>(options), &lastBoundClass);
+    const bool kept = (options & UTF8PROC_COMPAT) && isIn(kFormsKept, c.value);
+    const auto n = kept ? -1 : utf8proc_decompose_char(static_cast<utf8proc_int32_t>(c.value), pieces, 32, static_cast<utf8proc_option_t>(options), &lastBoundClass);
     if (n < 0 || n > 32) points.push_back(static_cast<utf8proc_int32_t>(c.value));
     else points.insert(points.end(), pieces, pieces + n);
     p += c.length;

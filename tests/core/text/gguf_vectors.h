@@ -119,28 +119,39 @@ inline QString python() {
   return QFileInfo(path).isExecutable() ? path : QString();
 }
 
-/// Ids by the Python package for each text; empty when it cannot be run (then `message` says why).
-inline std::vector<std::vector<text::TokenId>> oracleIds(const QString& tokenizerJson, const std::vector<std::string>& texts, const QString& folder, QString* message) {
-  Json list = texts;
-  QFile in(folder + "/texts.json");
+/// What a Python script makes of a JSON value: the script reads argv[2] and writes argv[3]; argv[1] is the tokenizer.json.
+/// Null when it cannot be run (then `message` says why).
+inline Json oracle(const char* script, const QString& tokenizerJson, const Json& input, const QString& folder, QString* message) {
+  QFile in(folder + "/in.json"), out(folder + "/out.json");
   if (!in.open(QIODevice::WriteOnly)) return {};
-  const std::string dumped = list.dump();
+  const std::string dumped = input.dump();
   in.write(dumped.data(), static_cast<qint64>(dumped.size()));
   in.close();
-  static constexpr const char* script =
-      "import json,sys\nfrom tokenizers import Tokenizer\nt=Tokenizer.from_file(sys.argv[1])\n"
-      "texts=json.load(open(sys.argv[2],encoding='utf-8'))\n"
-      "json.dump([t.encode(x,add_special_tokens=False).ids for x in texts],open(sys.argv[3],'w'))\n";
   QProcess process;
   process.setProcessChannelMode(QProcess::MergedChannels);
-  process.start(python(), {"-c", script, tokenizerJson, folder + "/texts.json", folder + "/ids.json"});
+  process.start(python(), {"-c", script, tokenizerJson, in.fileName(), out.fileName()});
   if (!process.waitForFinished(120'000) || process.exitCode() != 0) {
     *message = process.errorString() + QString::fromUtf8(process.readAll().right(2000));
     return {};
   }
-  QFile out(folder + "/ids.json");
   if (!out.open(QIODevice::ReadOnly)) return {};
-  return Json::parse(out.readAll().toStdString()).get<std::vector<std::vector<text::TokenId>>>();
+  return Json::parse(out.readAll().toStdString());
+}
+
+/// Ids by the Python package for each text; empty when it cannot be run.
+inline std::vector<std::vector<text::TokenId>> oracleIds(const QString& tokenizerJson, const std::vector<std::string>& texts, const QString& folder, QString* message) {
+  const Json ids = oracle("import json,sys\nfrom tokenizers import Tokenizer\nt=Tokenizer.from_file(sys.argv[1])\n"
+                          "json.dump([t.encode(x,add_special_tokens=False).ids for x in json.load(open(sys.argv[2],encoding='utf-8'))],open(sys.argv[3],'w'))\n",
+                          tokenizerJson, Json(texts), folder, message);
+  return ids.is_array() ? ids.get<std::vector<std::vector<text::TokenId>>>() : std::vector<std::vector<text::TokenId>>{};
+}
+
+/// Texts by the Python package for each row of ids.
+inline std::vector<std::string> oracleTexts(const QString& tokenizerJson, const std::vector<std::vector<text::TokenId>>& ids, const QString& folder, QString* message) {
+  const Json texts = oracle("import json,sys\nfrom tokenizers import Tokenizer\nt=Tokenizer.from_file(sys.argv[1])\n"
+                            "json.dump([t.decode(x) for x in json.load(open(sys.argv[2]))],open(sys.argv[3],'w',encoding='utf-8'),ensure_ascii=False)\n",
+                            tokenizerJson, Json(ids), folder, message);
+  return texts.is_array() ? texts.get<std::vector<std::string>>() : std::vector<std::string>{};
 }
 
 }  // namespace retort::test
