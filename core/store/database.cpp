@@ -26,7 +26,7 @@ void harden(sqlite3* db) {
 
 Error sqliteError(int code, std::string_view action, const std::filesystem::path& path, std::string_view detail) {
   Error error;
-  error.what = quoted(path.filename().string()) + ": could not " + std::string(action);
+  error.what = shown(path.filename().string()) + ": could not " + std::string(action);
   error.where = path.parent_path().string();
   error.detail = std::string(detail) + " (SQLite " + std::to_string(code) + ")";
   switch (code & 0xff) {
@@ -157,7 +157,7 @@ Result<Database> Database::open(const std::filesystem::path& path, const OpenOpt
   std::error_code ignored;
   const bool isNew = !std::filesystem::exists(path, ignored) || std::filesystem::file_size(path, ignored) == 0;
   if (isNew && options.mode != Mode::create)
-    return Error{"store.open.missing", quoted(path.filename().string()) + " does not exist", path.parent_path().string(), {}, {}, {}, {}};
+    return Error{"store.open.missing", shown(path.filename().string()) + " does not exist", path.parent_path().string(), {}, {}, {}, {}};
   int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   flags |= options.mode == Mode::readOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
   if (options.mode == Mode::create) flags |= SQLITE_OPEN_CREATE;
@@ -176,7 +176,7 @@ Result<Database> Database::open(const std::filesystem::path& path, const OpenOpt
     RETORT_TRY(const auto found, db.integer("PRAGMA application_id"));
     RETORT_TRY(const auto tables, db.integer("SELECT count(*) FROM sqlite_master"));
     if (options.applicationId && static_cast<std::uint32_t>(found.value_or(0)) != options.applicationId && tables.value_or(0) > 0)
-      return Error{"store.open.foreign", quoted(path.filename().string()) + " is a database of another program", path.parent_path().string(), {},
+      return Error{"store.open.foreign", shown(path.filename().string()) + " is a database of another program", path.parent_path().string(), {},
                    "Move it away, or choose another workspace.", {}, {}};
   }
   if (options.mode != Mode::readOnly) {
@@ -258,7 +258,7 @@ Status migrate(Database& db, std::span<const Migration> migrations) {
   RETORT_TRY(const auto found, db.integer("PRAGMA user_version"));
   const auto current = found.value_or(0);
   if (current > newest)
-    return Error{"store.newer", quoted(db.path().filename().string()) + " was made by a newer Retort", db.path().parent_path().string(),
+    return Error{"store.newer", shown(db.path().filename().string()) + " was made by a newer Retort", db.path().parent_path().string(),
                  "its schema is " + std::to_string(current) + ", this program reads " + std::to_string(newest), "Update Retort to change it.", {}, {}};
   for (const auto& step : migrations) {
     if (step.version <= current) continue;

@@ -1,0 +1,80 @@
+// A parsed call before it becomes a Record: plain structs, so that an import of millions builds no JSON trees.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "logs/record.h"
+#include "logs/reject_reason.h"
+
+namespace retort::logs {
+
+struct ToolCall {
+  std::string id, name, arguments;             ///< arguments: JSON text
+};
+struct Image {
+  std::string format;                          ///< "png", "application/pdf" …
+  std::int64_t bytes = 0;
+};
+struct Message {
+  std::string role, text, reasoning, toolCallId;
+  std::vector<ToolCall> toolCalls;
+  std::vector<Image> images;                   ///< shown behind the text
+};
+struct Tool {
+  std::string name, description, parameters;   ///< parameters: JSON text of the schema
+};
+enum class Side : std::uint8_t { input = 0, output = 1 };
+struct Spill {
+  Side side{};
+  std::string path;                            ///< as logged, "s3://…"
+  bool isFound = false;
+  std::string bytes;                           ///< the body, when found
+};
+
+struct Call {
+  Record record;                               ///< all plain fields; its Json members stay empty
+  std::vector<Message> messages;
+  std::optional<Message> answer;
+  std::vector<Tool> tools;
+  std::vector<std::pair<std::string, std::string>> parameters;   ///< canonical name, JSON text
+  std::vector<Spill> spills;
+  std::uint64_t promptHash = 0;                ///< of roles, texts and tool calls of the prompt
+  std::uint64_t contentHash = 0;               ///< of everything that makes two records with one id the same
+  std::string requestKey;                      ///< 16 bytes
+
+  [[nodiscard]] std::string preview() const;   ///< about 160 characters of the last user message, blanks joined
+  /// The Record with its JSON members built.
+  [[nodiscard]] Record toRecord() &&;
+};
+
+/// Finds the body behind an S3 path; nothing when it is not there.
+using SpillLoader = std::function<std::optional<std::string>(std::string_view s3Path, Side side)>;
+
+struct ParseReject {
+  RejectReason reason;
+  std::string detail;
+};
+
+/// Parses lines of any format that we know. One per thread; buffers are kept between lines.
+class LineParser {
+ public:
+  LineParser();
+  ~LineParser();
+  LineParser(LineParser&&) noexcept;
+  /// `isPadded`: at least 64 readable bytes follow the line. True with `call` filled, or false with `reject` filled.
+  bool parse(std::string_view line, bool isPadded, const SpillLoader& spills, Call& call, ParseReject& reject);
+
+ private:
+  struct State;
+  std::unique_ptr<State> m_state;
+};
+
+/// Why a text is no JSON document: `truncated` when it ends inside a string, object or array; tooDeep; else notJson.
+[[nodiscard]] RejectReason classifyBadJson(std::string_view text);
+
+}  // namespace retort::logs

@@ -1,0 +1,176 @@
+// Parsing a chunk: lines to rows, accepted lines into compressed blocks, values into a local dictionary.
+#include "logs/chunk_parser.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+namespace retort::logs {
+
+namespace {
+
+constexpr std::size_t kBlock = 256 * 1024;
+constexpr std::uint32_t kNone = UINT32_MAX;
+
+struct PairHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+};
+
+bool usesText(const FilterNode& node) {
+  return (node.kind == FilterNode::Kind::test && node.field == "@text") || std::any_of(node.children.begin(), node.children.end(), usesText);
+}
+
+}  // namespace
+
+struct ChunkParser::State {
+  ParseRules rules;
+  std::vector<ListedFile> files;
+  LineParser parser;
+  store::BlockEncoder encoder;
+  std::optional<RecordMatcher> matcher;
+  bool needsText = false;
+  Call call;
+  // Per chunk:
+  std::unordered_map<std::string, std::uint32_t, PairHash, std::equal_to<>> ids;
+  std::string block, scratch;
+
+  std::uint32_t valueId(ParsedChunk& out, bool isBuiltIn, std::string_view key, std::string_view value) {
+    scratch.clear();
+    if (!isBuiltIn) scratch.push_back('=');
+    scratch += key;
+    const std::size_t keyLength = scratch.size();
+    scratch.push_back('\0');
+    scratch += value;
+    // Keys may hold NUL, in principle: the length in front keeps pairs apart.
+    scratch.append(reinterpret_cast<const char*>(&keyLength), sizeof keyLength);
+    if (const auto found = ids.find(std::string_view(scratch)); found != ids.end()) return found->second;
+    const auto id = static_cast<std::uint32_t>(out.dictionary.size());
+    out.dictionary.emplace_back(scratch.substr(0, keyLength), std::string(value));
+    ids.emplace(scratch, id);
+    return id;
+  }
+
+  void addValues(ParsedChunk& out, ParsedRow& row, const Record& r) {
+    const auto dimension = [&](std::string_view key, std::string_view value) {
+      if (value.empty()) return kNone;
+      row.values.push_back(valueId(out, true, key, value));
+      return row.values.back();
+    };
+    row.model = dimension("@model", r.model);
+    dimension("@model.raw", r.modelRaw);
+    row.operation = dimension("@op", r.operation);
+    dimension("@region", r.region);
+    dimension("@status", r.status);
+    row.stop = dimension("@stop", r.stop);
+    dimension("@source", r.source);
+    dimension("@error", r.errorCode);
+    if (r.flags & ~kUuid)
+      for (const auto word : flagWords(r.flags)) dimension("@flags", word);
+    for (const auto& [key, value] : r.metadata) row.values.push_back(valueId(out, false, key, value));
+  }
+
+  void endBlock(ParsedChunk& out) {
+    if (block.empty()) return;
+    auto frame = encoder.encode(block);
+    if (!frame.ok()) out.error = std::move(frame).error();
+    else out.blocks.push_back({static_cast<std::uint32_t>(block.size()), std::move(*frame)});
+    block.clear();
+  }
+
+  bool isFiltered() {
+    const Record& r = call.record;
+    if (rules.sinceUs && (!r.timeUs || *r.timeUs < *rules.sinceUs)) return true;
+    if (rules.untilUs && (!r.timeUs || *r.timeUs >= *rules.untilUs)) return true;
+    if (rules.where.matchesAll()) return false;
+    if (!needsText) return !matcher->matches(r);
+    Call copy = call;
+    return !matcher->matches(std::move(copy).toRecord());
+  }
+
+  void addRow(ParsedChunk& out, std::string_view line) {
+    const Record& r = call.record;
+    ParsedRow row;
+    row.key = call.requestKey;
+    row.timeUs = r.timeUs;
+    row.inputTokens = r.inputTokens;
+    row.outputTokens = r.outputTokens;
+    row.cachedTokens = r.cachedTokens;
+    row.latencyMs = r.latencyMs;
+    row.ttftMs = r.ttftMs;
+    row.flags = r.flags;
+    row.turns = r.turns;
+    row.status = r.status == "ok" ? 0 : r.status == "error" ? 1 : 2;
+    row.promptHash = call.promptHash;
+    row.contentHash = call.contentHash;
+    row.preview = call.preview();
+    addValues(out, row, r);
+    row.block = out.blocks.size();
+    row.offset = block.size();
+    row.length = line.size();
+    block += line;
+    for (auto& spill : call.spills) {
+      ParsedSpill stored{spill.side, std::move(spill.path), spill.isFound, out.blocks.size(), block.size(), spill.bytes.size()};
+      block += spill.bytes;
+      row.spills.push_back(std::move(stored));
+    }
+    out.rows.push_back(std::move(row));
+    if (block.size() >= kBlock) endBlock(out);
+  }
+};
+
+ChunkParser::ChunkParser(std::unique_ptr<State> state) : m_state(std::move(state)) {}
+ChunkParser::ChunkParser(ChunkParser&&) noexcept = default;
+ChunkParser::~ChunkParser() = default;
+
+Result<ChunkParser> ChunkParser::create(const ParseRules& rules, const std::vector<ListedFile>& files) {
+  auto state = std::make_unique<State>();
+  state->rules = rules;
+  state->files = files;
+  state->needsText = usesText(rules.where.root);
+  RETORT_TRY(auto matcher, RecordMatcher::create(rules.where));
+  state->matcher.emplace(std::move(matcher));
+  return ChunkParser(std::move(state));
+}
+
+ParsedChunk ChunkParser::parse(Chunk chunk, std::stop_token stop) {
+  State& s = *m_state;
+  ParsedChunk out;
+  chunk.bytes.append(kPadding, '\0');
+  out.outcomes.reserve(chunk.documents.size());
+  out.rows.reserve(chunk.documents.size());
+  s.ids.clear();
+  s.block.clear();
+  const std::string_view bytes = chunk.bytes;
+  for (const auto& document : chunk.documents) {
+    if (stop.stop_requested()) break;
+    const auto reject = [&](ParseReject why) {
+      out.outcomes.push_back({Outcome::Kind::reject, static_cast<std::uint32_t>(out.rejects.size())});
+      out.rejects.push_back(std::move(why));
+    };
+    if (document.isTooLong) {
+      reject({RejectReason::tooLong, "longer than 64 MiB"});
+      continue;
+    }
+    const auto line = bytes.substr(document.begin, document.length);
+    const ListedFile& file = s.files[document.file];
+    ParseReject why{};
+    const SpillLoader loader = [&](std::string_view path, Side) { return readSpill(file.path, file.root, path); };
+    if (!s.parser.parse(line, true, loader, s.call, why)) {
+      if (document.isCut) why = {RejectReason::truncated, "the file was cut here"};
+      reject(std::move(why));
+      continue;
+    }
+    if (document.hadBom) s.call.record.flags |= kRepaired;
+    if (s.isFiltered()) {
+      out.outcomes.push_back({Outcome::Kind::filtered, 0});
+      continue;
+    }
+    out.outcomes.push_back({Outcome::Kind::row, static_cast<std::uint32_t>(out.rows.size())});
+    s.addRow(out, line);
+  }
+  s.endBlock(out);
+  out.chunk = std::move(chunk);
+  return out;
+}
+
+}  // namespace retort::logs

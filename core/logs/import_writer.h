@@ -1,0 +1,48 @@
+// The one writer of logs.db: dense ids, duplicates, rows, blocks, postings and file offsets, one transaction a batch.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "logs/chunk_parser.h"
+#include "logs/importer.h"
+#include "store/database.h"
+
+namespace retort::logs {
+
+/// Where reading a file goes on.
+struct FileStart {
+  bool isUnchanged = false;                    ///< finished before and not touched since: nothing to do
+  std::uint64_t offset = 0, line = 0;
+  FileMode mode = FileMode::unknown;
+};
+
+class ImportWriter {
+ public:
+  /// Takes the lock, opens or makes the database, loads the dictionary and what tells duplicates.
+  static Result<std::unique_ptr<ImportWriter>> open(const std::filesystem::path& logsDb, const std::string& rules);
+  ~ImportWriter();
+
+  /// Finds a file's row, or makes one; decides whether it is unchanged, grown or to be read anew (with a note).
+  /// To be called for every file before the first add().
+  Result<std::vector<FileStart>> beginFiles(const std::vector<ListedFile>& files);
+  /// Takes the next chunk in order; commits when a batch is due.
+  Status add(ParsedChunk chunk);
+  Status commit();
+  /// Folds the postings of all commits, makes the index of request ids, shrinks the log of the database.
+  Status finish();
+  [[nodiscard]] ImportSummary& summary();
+
+ private:
+  struct State;
+  explicit ImportWriter(std::unique_ptr<State> state);
+  std::unique_ptr<State> m_state;
+};
+
+/// Folds pending commits into the postings, columns and counts, inside one transaction; switches keys of very many values.
+Status foldDeltas(store::Database& db);
+
+}  // namespace retort::logs

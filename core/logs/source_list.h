@@ -1,0 +1,29 @@
+// Which files an import reads: folders walked in byte order of path, spilled bodies and markers left out; and where spilled bodies are.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace retort::logs {
+
+struct ListedFile {
+  std::filesystem::path path;                 ///< absolute
+  std::filesystem::path root;                 ///< the folder named by the user, or the file's own
+  std::int64_t size = 0, mtimeNs = 0;
+  std::uint64_t inode = 0;
+};
+
+/// All files of the sources, each once. Error "logs.source.missing" for one that does not exist.
+Result<std::vector<ListedFile>> listSources(const std::vector<std::filesystem::path>& sources, std::stop_token stop = {});
+
+/// The body that a log file's "s3://bucket/key" names: in data/ beside the file, beside it, or below `root` by the end of
+/// its key. Nothing for a path that would leave `root`, or a file that does not unpack to at most 64 MiB.
+std::optional<std::string> readSpill(const std::filesystem::path& logFile, const std::filesystem::path& root, std::string_view s3Path);
+
+}  // namespace retort::logs
