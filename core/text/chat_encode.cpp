@@ -18,8 +18,15 @@ Error encodeError(std::string code, std::string why, std::string next) {
   return e;
 }
 
+// A member that is a string, else empty.
+std::string textMember(const Json& object, const char* key) {
+  const auto it = object.is_object() ? object.find(key) : object.end();
+  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
 // Students here read text only: a picture that a template would turn into a placeholder must not pass unseen.
 Status requireText(const Json& messages) {
+  if (!messages.is_array()) return encodeError("text.template.message", "The messages are no array.", "Repair the row.");
   for (std::size_t i = 0; i < messages.size(); ++i) {
     if (!messages[i].is_object()) {
       return encodeError("text.template.message", "Message " + std::to_string(i + 1) + " is no object with a role and content.", "Repair the row.");
@@ -27,7 +34,7 @@ Status requireText(const Json& messages) {
     const auto content = messages[i].find("content");
     if (content == messages[i].end() || !content->is_array()) continue;
     for (const Json& part : *content) {
-      const std::string type = part.is_object() ? part.value("type", std::string("text")) : std::string("text");
+      const std::string type = textMember(part, "type");
       if (type.find("image") == std::string::npos && type.find("audio") == std::string::npos && type.find("video") == std::string::npos) continue;
       return encodeError("text.template.image", "Message " + std::to_string(i + 1) + " holds a part of type " + shown(type) + ", and only text can be learnt or answered.",
                          "Leave such records out, or take the part away.");
@@ -124,6 +131,7 @@ Result<EncodedChat> encodePrompt(const ChatTemplate& chat, const Tokenizer& toke
 
 Result<EncodedChat> encodeTraining(const ChatTemplate& chat, const Tokenizer& tokenizer, const TemplateTokens& tokens, const Json& messages,
                                    const Json& tools, const Json& answer, bool everyAssistant) {
+  RETORT_CHECK(requireText(messages));
   Json all = messages;
   all.push_back(answer);
   RETORT_CHECK(requireText(all));
@@ -142,7 +150,7 @@ Result<EncodedChat> encodeTraining(const ChatTemplate& chat, const Tokenizer& to
     if (!everyAssistant) ranges.erase(ranges.begin(), ranges.end() - 1);
   } else {
     for (std::size_t i = everyAssistant ? 0 : all.size() - 1; i < all.size(); ++i) {
-      if (i + 1 < all.size() && all[i].value("role", std::string()) != "assistant") continue;
+      if (i + 1 < all.size() && textMember(all[i], "role") != "assistant") continue;
       RETORT_TRY(const Range range, rangeByPrefix(chat, tokens, all, i, tools, rendered.text));
       ranges.push_back(range);
     }

@@ -288,7 +288,8 @@ Value Interpreter::slice(const Postfix& p, const Value& value) {
   }
   m_at = p.at;
   const bool text = value.is(Kind::string);
-  if (!text && (!value.isSequence() || value.list().generator)) return fail(typeText(value) + " cannot be sliced.");
+  if (value.is(Kind::undefined)) return fail(value.undefinedName() + " is undefined, so it has no items.");
+  if (!text && (!value.isSequence() || value.list().generator)) return Value::undefinedNamed("a slice of " + typeText(value));
   const std::int64_t stepBy = bounds[2];
   if (stepBy == 0) return fail("The step of a slice is zero.");
   std::vector<std::size_t> offsets;   // of code points

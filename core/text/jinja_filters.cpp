@@ -141,6 +141,7 @@ Value unique(Interpreter& in, const Value& v, CallArgs& args) {
 
 // select, reject, selectattr, rejectattr.
 Value pick(Interpreter& in, const Value& v, CallArgs& args, bool wanted, bool byAttribute) {
+  if (!v.truthy()) return in.makeGenerator({});
   const std::size_t skip = byAttribute ? 1 : 0;
   if (args.positional.size() < skip) return in.fail("The filter needs the name of an attribute.");
   CallArgs rest;
@@ -163,6 +164,7 @@ Value pick(Interpreter& in, const Value& v, CallArgs& args, bool wanted, bool by
 }
 
 Value map(Interpreter& in, const Value& v, CallArgs& args) {
+  if (!v.truthy()) return in.makeGenerator({});
   Values out;
   const Value* attribute = nullptr;
   const Value* otherwise = nullptr;
