@@ -49,6 +49,7 @@ struct LogStore::State {
     std::uint32_t id = 0;
     std::string line;
     std::vector<std::pair<int, std::string>> spills;   ///< side, body
+    std::vector<std::string> spillPaths;               ///< as logged, in the same order
   };
   Result<Parts> parts(std::uint32_t id) const;
   static Result<Record> parse(Parts parts, LineParser& parser);
@@ -133,6 +134,7 @@ Result<std::string> LogStore::State::bytes(const Place& place) const {
 Result<LogStore::State::Parts> LogStore::State::parts(std::uint32_t id) const {
   Place line;
   std::vector<std::pair<int, Place>> spills;
+  Parts parts;
   {
     std::lock_guard lock(dbMutex);
     RETORT_TRY(auto query, db.prepare("SELECT blk,off,len FROM log WHERE id=?"));
@@ -140,15 +142,15 @@ Result<LogStore::State::Parts> LogStore::State::parts(std::uint32_t id) const {
     RETORT_TRY(const bool found, query.step());
     if (!found) return Error{"logs.record.unknown", "There is no record " + std::to_string(id), {}, {}, "List records: retort-cli logs list.", {}, {}};
     line = {query.integer(0), static_cast<std::size_t>(query.integer(1)), static_cast<std::size_t>(query.integer(2))};
-    RETORT_TRY(auto more, db.prepare("SELECT side,blk,off,len FROM spill WHERE log=? AND state=1 ORDER BY side"));
+    RETORT_TRY(auto more, db.prepare("SELECT side,blk,off,len,path FROM spill WHERE log=? AND state=1 ORDER BY side"));
     more.bind(1, std::int64_t(id));
     while (true) {
       RETORT_TRY(const bool row, more.step());
       if (!row) break;
       spills.emplace_back(static_cast<int>(more.integer(0)), Place{more.integer(1), static_cast<std::size_t>(more.integer(2)), static_cast<std::size_t>(more.integer(3))});
+      parts.spillPaths.emplace_back(more.text(4));
     }
   }
-  Parts parts;
   parts.id = id;
   RETORT_TRY(parts.line, bytes(line));
   for (const auto& [side, place] : spills) {
@@ -275,6 +277,13 @@ Result<Record> LogStore::record(std::uint32_t id) const {
 Result<std::string> LogStore::rawLine(std::uint32_t id) const {
   RETORT_TRY(auto parts, m_state->parts(id));
   return std::move(parts.line);
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> LogStore::spilledBodies(std::uint32_t id) const {
+  RETORT_TRY(auto parts, m_state->parts(id));
+  std::vector<std::pair<std::string, std::string>> out;
+  for (std::size_t i = 0; i < parts.spills.size(); ++i) out.emplace_back(std::move(parts.spillPaths[i]), std::move(parts.spills[i].second));
+  return out;
 }
 
 Result<std::vector<std::string>> LogStore::requestKeys(std::span<const std::uint32_t> ids) const {

@@ -84,6 +84,8 @@ class LogStore {
   Result<Record> record(std::uint32_t id) const;
   /// The source line, byte for byte.
   Result<std::string> rawLine(std::uint32_t id) const;
+  /// Bodies that lay outside the record and were found: path as logged, bytes.
+  Result<std::vector<std::pair<std::string, std::string>>> spilledBodies(std::uint32_t id) const;
   /// The stored 16-byte request keys, in the order of `ids`.
   Result<std::vector<std::string>> requestKeys(std::span<const std::uint32_t> ids) const;
   /// By request id as logged, or the 32 hex digits that rows show.

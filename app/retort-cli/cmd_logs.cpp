@@ -1,0 +1,239 @@
+// `logs import|count|list|show|facets|rejects|export`, and the job kind "import".
+#include <algorithm>
+
+#include "app/retort-cli/cli.h"
+#include "app/retort-cli/filter_arg.h"
+#include "base/clock.h"
+#include "base/format.h"
+#include "logs/export_bedrock.h"
+#include "logs/importer.h"
+#include "logs/log_store.h"
+
+namespace retort::cli {
+namespace {
+
+Result<std::optional<std::int64_t>> timeOption(const std::string& text, std::string_view option) {
+  if (text.empty()) return std::optional<std::int64_t>();
+  const auto time = parseIsoTime(text);
+  if (!time) return Error{"cli.argument.time", "The option " + std::string(option) + " needs a time", {}, "\"" + shown(text) + "\" is none", "Write it as 2025-01-31 or 2025-01-31T12:00:00Z.", {}, {}};
+  return std::optional(*time);
+}
+
+Result<std::shared_ptr<logs::LogStore>> openStore(const Context& context) {
+  RETORT_TRY(const auto workspace, context.workspace());
+  return logs::LogStore::open(workspace.logsDb());
+}
+
+int import(Context& context, const Args& args) {
+  if (args.positional().empty()) return context.usage("logs import needs a file or a folder");
+  logs::ImportOptions options;
+  for (const auto& path : args.positional()) options.sources.emplace_back(path);
+  const auto where = logs::parseFilter(args.get("--where"));
+  if (!where.ok()) return failFilter(context, where.error());
+  options.where = *where;
+  const auto since = timeOption(args.get("--since"), "--since"), until = timeOption(args.get("--until"), "--until");
+  if (!since.ok()) return context.fail(since.error());
+  if (!until.ok()) return context.fail(until.error());
+  options.sinceUs = *since;
+  options.untilUs = *until;
+  const auto workers = args.integer("--workers", 0);
+  if (!workers.ok()) return context.fail(workers.error());
+  options.workers = static_cast<int>(std::clamp<std::int64_t>(*workers, 0, 256));
+  const auto workspace = context.workspace();
+  if (!workspace.ok()) return context.fail(workspace.error());
+  if (const auto writable = workspace->requireWritable(); !writable.ok()) return context.fail(writable.error());
+  const auto summary = logs::importLogs(workspace->logsDb(), options, context.stop, context.progress());
+  if (!summary.ok()) return context.fail(summary.error());
+  for (const auto& note : summary->notes) context.note(note);
+  context.print(formatCount(summary->lines) + " lines of " + formatCount(summary->files) + " files: " + formatCount(summary->accepted) + " accepted, " +
+                formatCount(summary->duplicates) + " duplicates, " + formatCount(summary->rejected) + " rejected, " + formatCount(summary->filtered) + " filtered" +
+                (summary->repaired ? " (" + formatCount(summary->repaired) + " repaired)" : std::string()) + "; " + formatBytes(static_cast<std::uint64_t>(summary->bytes)) +
+                " in " + formatDuration(summary->seconds));
+  if (summary->unchangedFiles > 0) context.print(formatCount(summary->unchangedFiles) + " files had been imported before and are unchanged");
+  if (summary->rejected > 0) context.note("Rejected lines: retort-cli logs rejects");
+  context.printJson(summary->toJson());
+  return summary->rejected > 0 ? int(someRejected) : int(done);
+}
+
+int count(Context& context, const Args& args) {
+  if (args.positional().size() > 1) return context.usage("logs count takes one filter; put it in quotes");
+  auto filter = filterArgument(args, 0);
+  if (!filter.ok()) return failFilter(context, filter.error());
+  const auto store = openStore(context);
+  if (!store.ok()) return context.fail(store.error());
+  const auto n = (*store)->count(*filter, context.stop);
+  if (!n.ok()) return context.fail(n.error());
+  context.print(formatCount(static_cast<std::int64_t>(*n)) + " of " + formatCount(static_cast<std::int64_t>((*store)->size())) + " records: " + logs::filterInWords(*filter));
+  context.printJson({{"count", *n}, {"of", (*store)->size()}, {"filter", logs::printFilter(*filter)}});
+  return done;
+}
+
+Json optionalJson(const std::optional<std::int64_t>& value) { return value ? Json(*value) : Json(nullptr); }
+
+Json rowJson(const logs::Row& row) {
+  Json flags = Json::array();
+  for (const auto word : logs::flagWords(row.flags)) flags.push_back(word);
+  return {{"id", row.id}, {"request_id", row.requestId}, {"time", row.timeUs ? Json(isoUtc(*row.timeUs)) : Json(nullptr)}, {"model", row.model},
+          {"operation", row.operation}, {"status", row.status}, {"stop", row.stop}, {"input_tokens", optionalJson(row.inputTokens)},
+          {"output_tokens", optionalJson(row.outputTokens)}, {"latency_ms", optionalJson(row.latencyMs)}, {"turns", row.turns}, {"flags", flags}, {"preview", row.preview}};
+}
+
+int list(Context& context, const Args& args) {
+  if (args.positional().size() > 1) return context.usage("logs list takes one filter; put it in quotes");
+  const auto filter = filterArgument(args, 0);
+  if (!filter.ok()) return failFilter(context, filter.error());
+  const auto after = args.integer("--after", -1), limit = args.integer("--limit", 50);
+  if (!after.ok()) return context.fail(after.error());
+  if (!limit.ok()) return context.fail(limit.error());
+  const auto store = openStore(context);
+  if (!store.ok()) return context.fail(store.error());
+  auto ids = (*store)->ids(*filter, context.stop);
+  if (!ids.ok()) return context.fail(ids.error());
+  const auto total = ids->size();
+  ids->erase(ids->begin(), std::find_if(ids->begin(), ids->end(), [&](std::uint32_t id) { return std::int64_t(id) > *after; }));
+  if (*limit >= 0 && ids->size() > static_cast<std::size_t>(*limit)) ids->resize(static_cast<std::size_t>(*limit));
+  const auto rows = (*store)->rows(*ids);
+  if (!rows.ok()) return context.fail(rows.error());
+  Json records = Json::array();
+  for (const auto& row : *rows) {
+    context.print(std::to_string(row.id) + "  " + (row.timeUs ? isoUtc(*row.timeUs) : std::string("no time             ")) + "  " + row.model + "  " + row.status + "  " +
+                  (row.inputTokens ? std::to_string(*row.inputTokens) : std::string("?")) + "+" + (row.outputTokens ? std::to_string(*row.outputTokens) : std::string("?")) + "  " + shown(row.preview));
+    if (context.json) records.push_back(rowJson(row));
+  }
+  context.printJson({{"of", total}, {"records", records}});
+  return done;
+}
+
+/// A dense id, or a request id.
+Result<std::uint32_t> findRecord(const logs::LogStore& store, const std::string& text) {
+  RETORT_TRY(const auto byRequest, store.findByRequestId(text));
+  if (byRequest) return *byRequest;
+  const bool isNumber = !text.empty() && text.size() < 10 && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (isNumber) return static_cast<std::uint32_t>(std::stoul(text));
+  return Error{"logs.record.unknown", "There is no record " + shown(text), {}, {}, "List records: retort-cli logs list.", {}, {}};
+}
+
+int show(Context& context, const Args& args) {
+  if (args.positional().size() != 1) return context.usage("logs show needs the id of one record");
+  const auto store = openStore(context);
+  if (!store.ok()) return context.fail(store.error());
+  const auto id = findRecord(**store, args.positional()[0]);
+  if (!id.ok()) return context.fail(id.error());
+  if (args.has("--raw")) {
+    const auto line = (*store)->rawLine(*id);
+    if (!line.ok()) return context.fail(line.error());
+    context.print(*line);
+    context.printJson({{"id", *id}, {"raw", *line}});
+    return done;
+  }
+  const auto record = (*store)->record(*id);
+  if (!record.ok()) return context.fail(record.error());
+  const Json json = record->toJson();
+  for (const auto& [name, value] : json.items()) {
+    if (name == "messages" || name == "answer" || name == "tools") continue;
+    if (!value.is_null() && value != "" && !(value.is_structured() && value.empty())) context.print(name + ": " + (value.is_string() ? value.get<std::string>() : dumpJson(value)));
+  }
+  for (const auto& message : record->messages) context.print("\n[" + message.value("role", "") + "]\n" + logs::messageText(message));
+  if (!record->answer.is_null()) context.print("\n[answer]\n" + logs::messageText(record->answer));
+  context.printJson(json);
+  return done;
+}
+
+int facets(Context& context, const Args& args) {
+  if (args.positional().size() > 1) return context.usage("logs facets takes one filter; put it in quotes");
+  const auto filter = filterArgument(args, 0);
+  if (!filter.ok()) return failFilter(context, filter.error());
+  const auto limit = args.integer("--limit", 20);
+  if (!limit.ok()) return context.fail(limit.error());
+  const auto store = openStore(context);
+  if (!store.ok()) return context.fail(store.error());
+  const auto all = (*store)->facets(*filter, args.all("--key"), static_cast<std::size_t>(std::max<std::int64_t>(*limit, 1)), context.stop);
+  if (!all.ok()) return context.fail(all.error());
+  Json json = Json::array();
+  for (const auto& facet : *all) {
+    Json values = Json::array();
+    context.print(facet.key + (facet.isSampled ? " (~ from a sample)" : "") + ": " + formatCount(static_cast<std::int64_t>(facet.distinct)) + " values");
+    for (const auto& value : facet.values) {
+      context.print("  " + formatCount(static_cast<std::int64_t>(value.count)) + "  " + shown(value.value));
+      values.push_back({{"value", value.value}, {"count", value.count}});
+    }
+    if (facet.missing > 0) context.print("  " + formatCount(static_cast<std::int64_t>(facet.missing)) + "  (missing)");
+    json.push_back({{"key", facet.key}, {"values", values}, {"distinct", facet.distinct}, {"missing", facet.missing}, {"sampled", facet.isSampled}});
+  }
+  context.printJson({{"facets", json}});
+  return done;
+}
+
+int rejects(Context& context, const Args& args) {
+  const auto after = args.integer("--after", 0), limit = args.integer("--limit", context.json ? 1'000'000 : 100);
+  if (!after.ok()) return context.fail(after.error());
+  if (!limit.ok()) return context.fail(limit.error());
+  const auto store = openStore(context);
+  if (!store.ok()) return context.fail(store.error());
+  const auto total = (*store)->rejectCount();
+  if (!total.ok()) return context.fail(total.error());
+  const auto list = (*store)->rejects(*after, static_cast<std::size_t>(std::max<std::int64_t>(*limit, 0)));
+  if (!list.ok()) return context.fail(list.error());
+  Json json = Json::array();
+  for (const auto& reject : *list) {
+    context.print(reject.file + ", line " + formatCount(reject.line) + " (byte " + formatCount(reject.byteOffset) + "): " + std::string(logs::rejectWord(reject.reason)) +
+                  (reject.detail.empty() ? std::string() : ", " + reject.detail));
+    if (context.json)
+      json.push_back({{"id", reject.id}, {"file", reject.file}, {"line", reject.line}, {"byte", reject.byteOffset}, {"length", reject.length},
+                      {"reason", logs::rejectWord(reject.reason)}, {"detail", reject.detail}, {"head", repairUtf8(reject.head)}});
+  }
+  if (list->size() < *total) context.note(formatCount(static_cast<std::int64_t>(list->size())) + " of " + formatCount(static_cast<std::int64_t>(*total)) + " rejected lines are shown");
+  context.printJson({{"of", *total}, {"rejects", json}});
+  return done;
+}
+
+int exportLogs(Context& context, const Args& args) {
+  const auto& words = args.positional();
+  if (words.empty() || words.size() > 2) return context.usage("logs export needs a file to write to, and may have a filter before it");
+  if (args.get("--to", "bedrock") != "bedrock") return context.usage("logs export writes --to bedrock; datasets are written by dataset export");
+  if (args.has("--bedrock") && words.size() > 1) return context.usage("name one filter: an expression or --bedrock");
+  const auto filter = words.size() == 2 ? logs::parseFilter(words[0]) : filterArgument(args, 1);
+  if (!filter.ok()) return failFilter(context, filter.error());
+  const auto store = openStore(context);
+  if (!store.ok()) return context.fail(store.error());
+  const auto ids = (*store)->ids(*filter, context.stop);
+  if (!ids.ok()) return context.fail(ids.error());
+  const auto written = logs::exportBedrock(**store, *ids, words.back(), context.stop, context.progress());
+  if (!written.ok()) return context.fail(written.error());
+  context.print("Wrote " + formatCount(written->records) + " records to " + words.back() + (written->skipped ? "; " + formatCount(written->skipped) + " of other formats were left out" : std::string()));
+  context.printJson({{"records", written->records}, {"skipped", written->skipped}, {"spilled_bodies", written->spilledBodies}, {"path", words.back()}});
+  return done;
+}
+
+/// Params: {"sources":[…],"where":text,"since":time,"until":time,"workers":n}.
+Result<Json> importJob(JobContext& context) {
+  logs::ImportOptions options;
+  std::vector<std::string> sources;
+  std::string where, since, until;
+  ObjectReader reader(context.params, "spec.json: params");
+  reader.required("sources", sources).optional("where", where).optional("since", since).optional("until", until).optional("workers", options.workers);
+  RETORT_CHECK(reader.finish());
+  for (const auto& source : sources) options.sources.emplace_back(source);
+  RETORT_TRY(options.where, logs::parseFilter(where));
+  RETORT_TRY(options.sinceUs, timeOption(since, "since"));
+  RETORT_TRY(options.untilUs, timeOption(until, "until"));
+  RETORT_CHECK(context.workspace.requireWritable());
+  RETORT_TRY(const auto summary, logs::importLogs(context.workspace.logsDb(), options, context.stop, context.progress));
+  return summary.toJson();
+}
+
+const OptionSpec kLimit{"--limit", "N", "at most so many"};
+const Registration r1{{"logs", "import", "logs import PATH… [--since T] [--until T] [--where FILTER]", "Imports log files and folders; continues where it stopped.",
+                       {{"--since", "T", "only records from this time on"}, {"--until", "T", "only records before this time"}, {"--where", "FILTER", "only records that match"},
+                        {"--workers", "N", "parse threads; else one fewer than cores"}}, import}};
+const Registration r2{{"logs", "count", "logs count [FILTER]", "Counts records.", {kBedrockOption}, count}};
+const Registration r3{{"logs", "list", "logs list [FILTER] [--after ID] [--limit N]", "Lists records in order of import.", {kBedrockOption, {"--after", "ID", "only ids above this one"}, kLimit}, list}};
+const Registration r4{{"logs", "show", "logs show ID [--raw]", "Shows one record: id of the list, or request id.", {{"--raw", "", "the source line, byte for byte"}}, show}};
+const Registration r5{{"logs", "facets", "logs facets [FILTER] [--key K]… [--limit N]", "Counts the values of metadata keys and built-in fields.",
+                       {kBedrockOption, {"--key", "K", "this key only; may be repeated"}, kLimit}, facets}};
+const Registration r6{{"logs", "rejects", "logs rejects [--after ID] [--limit N]", "Lists the lines that were not taken, and why.", {{"--after", "ID", "only rejects behind this one"}, kLimit}, rejects}};
+const Registration r7{{"logs", "export", "logs export [FILTER] [--to bedrock] OUT", "Writes records as a Bedrock log again.", {kBedrockOption, {"--to", "FORMAT", "bedrock"}}, exportLogs}};
+const JobRegistration job{"import", importJob};
+
+}  // namespace
+}  // namespace retort::cli
