@@ -5,7 +5,6 @@
 
 #include "base/files.h"
 #include "data/dataset_build.h"
-#include "exports/export.h"
 #include "job/row.h"
 #include "lab/answers.h"
 #include "lab/derive.h"
@@ -44,7 +43,7 @@ class Demo {
     RETORT_TRY(const auto answersOnly, m_stage.train("answers_only", "Training on answers only, to compare", [&] { return spec("Answers only", answered, base, m_preset.compare, {}, {}); }));
     RETORT_TRY(const auto goldOnly, m_stage.train("gold_only", "Training on golden labels only, to compare", [&] { return spec("Golden labels only", golden, base, m_preset.compare, {}, {}); }));
     RETORT_TRY(const auto report, evaluated(answered, teacher, base, student, answersOnly, goldOnly));
-    RETORT_TRY(const auto files, exported(answered, student, report));
+    RETORT_TRY(const auto files, m_stage.exported(student, answered, "hf,gguf:f16,gguf:q8_0", {}));
     RETORT_TRY(Json summary, summaryOf(m_stage.workspace().reports() / report, files));
     summary["workspace"] = m_stage.workspace().root().string();
     return summary;
@@ -170,19 +169,6 @@ class Demo {
       return Json{{"report", id}};
     }));
     return done["report"].get<std::string>();
-  }
-
-  Result<Json> exported(const data::Dataset& dataset, const fs::path& student, const std::string& report) {
-    RETORT_TRY(const Json done, m_stage.once("export", [&]() -> Result<Json> {
-      exports::ExportRequest request;
-      request.student = student;
-      request.name = "student";
-      request.formats = {"hf", "gguf:f16", "gguf:q8_0"};
-      request.dataset = dataset.id;
-      request.report = report;
-      return exports::exportModel(m_stage.workspace(), request, m_stage.progress(), m_stage.stop());
-    }));
-    return done["exports"];
   }
 
   Stage m_stage;

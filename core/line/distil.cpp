@@ -9,7 +9,6 @@
 #include "base/format.h"
 #include "base/ids.h"
 #include "data/dataset_build.h"
-#include "exports/export.h"
 #include "job/job_folder.h"
 #include "lab/answers.h"
 #include "line/stage.h"
@@ -89,7 +88,7 @@ class Distil {
     RETORT_TRY(const auto rows, answered(prompts));
     RETORT_TRY(const auto student, m_stage.train("student", "Training the student", [&] { return spec(rows); }));
     RETORT_TRY(const auto report, evaluated(rows, student));
-    RETORT_TRY(const auto files, exported(rows, student, report));
+    RETORT_TRY(const auto files, m_stage.exported(student, rows, join(m_request.formats, ","), m_request.out));
     RETORT_TRY(Json summary, summaryOf(m_stage.workspace().reports() / report, files));
     summary["workspace"] = m_stage.workspace().root().string();
     summary["dataset"] = rows.id;
@@ -135,21 +134,6 @@ class Distil {
       return Json{{"report", id}};
     }));
     return done["report"].get<std::string>();
-  }
-
-  Result<Json> exported(const data::Dataset& rows, const fs::path& student, const std::string& report) {
-    RETORT_TRY(const Json done, m_stage.once("export", [&]() -> Result<Json> {
-      exports::ExportRequest request;
-      request.student = student;
-      request.name = m_request.name;
-      request.formats = m_request.formats;
-      request.dataset = rows.id;
-      request.report = report;
-      request.out = m_request.out;
-      if (fs::exists(student.parent_path() / "adapter")) request.adapter = student.parent_path() / "adapter";
-      return exports::exportModel(m_stage.workspace(), request, m_stage.progress(), m_stage.stop());
-    }));
-    return done["exports"];
   }
 
   Stage m_stage;

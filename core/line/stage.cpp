@@ -2,6 +2,7 @@
 #include "line/stage.h"
 
 #include "base/clock.h"
+#include "exports/export.h"
 #include "job/job_folder.h"
 #include "models/model_source.h"
 #include "run/start.h"
@@ -52,6 +53,23 @@ Result<data::Dataset> Stage::dataset(const std::string& step, const std::functio
     return Json{{"dataset", made.id}};
   }));
   return data::loadDataset(m_workspace, done["dataset"].get<std::string>());
+}
+
+Result<Json> Stage::exported(const std::filesystem::path& student, const data::Dataset& dataset, const std::string& formats, const std::filesystem::path& out) {
+  RETORT_TRY(const Json done, once("export", [&]() -> Result<Json> {
+    // The student's folder is runs/<id>/student: the run is named, so that card and lineage know it.
+    RETORT_TRY(const auto found, exports::findStudent(m_workspace.root(), student.parent_path().filename().string()));
+    exports::ExportOptions options;
+    RETORT_TRY(options.targets, exports::parseTargets(formats));
+    options.workspace = m_workspace.root();
+    options.out = out;
+    options.verify.dataset = dataset.folder;
+    options.verify.progress = m_progress;
+    options.verify.stop = m_stop;
+    RETORT_TRY(const auto made, exports::exportStudent(found, options));
+    return Json{{"exports", made.summary()}, {"folder", made.folder.string()}};
+  }));
+  return done["exports"];
 }
 
 Result<job::ModelRef> modelRef(const std::filesystem::path& path, std::string_view name) {

@@ -30,6 +30,8 @@ class Stage {
   Result<std::filesystem::path> train(const std::string& step, const std::string& title, const std::function<Result<job::RunSpec>()>& spec);
   /// A recorded dataset, or the one that `work` makes.
   Result<data::Dataset> dataset(const std::string& step, const std::function<Result<data::Dataset>()>& work);
+  /// Writes and verifies a run's student once; [{"format","path","sha256","verified"}…].
+  Result<Json> exported(const std::filesystem::path& student, const data::Dataset& dataset, const std::string& formats, const std::filesystem::path& out);
 
  private:
   const Workspace& m_workspace;
