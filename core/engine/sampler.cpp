@@ -97,7 +97,7 @@ TokenId sampleToken(std::span<float> logits, const SamplerOptions& options, std:
 double logSumExp(std::span<const float> logits) {
   const float best = *std::max_element(logits.begin(), logits.end());
   double sum = 0;
-  for (const float value : logits) sum += std::exp(value - best);
+  for (const float value : logits) sum += std::exp(static_cast<double>(value) - best);
   return best + std::log(sum);
 }
 

@@ -48,12 +48,12 @@ inline std::string byteTokenizer() {
                               {"fuse_unk", false}, {"byte_fallback", false}, {"vocab", vocabulary}, {"merges", Json::array()}}}});
 }
 
-inline Status writeTinyModel(const std::filesystem::path& folder, std::uint64_t seed, models::DecoderConfig config = tinyConfig()) {
+inline Status writeTinyModel(const std::filesystem::path& folder, std::uint64_t seed, double deviation = 0.08, models::DecoderConfig config = tinyConfig()) {
   const std::string tokenizer = byteTokenizer();
   RETORT_TRY(const Json parsed, parseJson(tokenizer, "tokenizer.json"));
   const auto vocabulary = static_cast<std::int64_t>(parsed["model"]["vocab"].size());
   config.vocab = std::max(config.vocab, vocabulary);
-  const engine::Decoder decoder = engine::randomDecoder(config, at::kFloat, at::kCPU, seed, 0.08);
+  const engine::Decoder decoder = engine::randomDecoder(config, at::kFloat, at::kCPU, seed, deviation);
   models::HfFolderContent content;
   content.config = config;
   content.dtype = "float32";

@@ -166,7 +166,7 @@ class TestGeneration : public QObject {
     QCOMPARE(generate(decoder, nullptr, {{97}}, options).error().code, std::string("engine.prompt.id"));
     const auto filled = generate(decoder, nullptr, {Ids(250, 1)}, options);       // the context ends the answer
     RETORT_VERIFY(filled);
-    QCOMPARE((*filled)[0].ids.size(), 7u);
+    QCOMPARE((*filled)[0].ids.size(), 6u);
   }
   void packedEqualsSeparate() {
     const Decoder decoder = tiny();

@@ -10,6 +10,9 @@
 
 using namespace retort;
 
+/// QCOMPARE for JSON, which Qt cannot print.
+#define SAME(value, expected) QVERIFY2((value) == (expected), dumpJson(value).c_str())
+
 namespace {
 
 fs::path worker() {
@@ -70,8 +73,8 @@ class TestRpc : public QObject {
     QCOMPARE(hello.value("dtype", std::string()), std::string("f32"));
 
     const Json described = talk.ask("describe", Json::object());
-    QCOMPARE(described["result"]["layers"], Json(30));
-    QCOMPARE(described["result"]["bos"], Json(1));
+    SAME(described["result"]["layers"], Json(30));
+    SAME(described["result"]["bos"], Json(1));
     QVERIFY(described["result"]["template"].get<std::string>().size() > 300);
 
     const Json rendered = talk.ask("render", {{"messages", kFrance}, {"add_generation_prompt", true}});
@@ -79,13 +82,13 @@ class TestRpc : public QObject {
     const Json data = talk.ask("tokenize", {{"texts", {"<|im_end|>", ""}}});
     QVERIFY(data["result"]["ids"][0].size() > 1);
     const Json special = talk.ask("tokenize", {{"texts", {"<|im_end|>"}}, {"special", true}});
-    QCOMPARE(special["result"]["ids"][0], Json::array({2}));
+    SAME(special["result"]["ids"][0], Json::array({2}));
 
     const Json generated = talk.ask("generate", {{"prompts", {{{"messages", kFrance}}, {{"ids", {1, 9690, 198}}}}}, {"max_tokens", 12}, {"logprobs", 2}, {"stream", true}});
     const Json& answer = generated["result"]["outputs"][0];
     QCOMPARE(answer["text"].get<std::string>(), std::string("The capital of France is Paris."));
-    QCOMPARE(answer["finish"], Json("stop"));
-    QCOMPARE(answer["prompt_tokens"], Json(37));
+    SAME(answer["finish"], Json("stop"));
+    SAME(answer["prompt_tokens"], Json(37));
     QCOMPARE(answer["top"][0].size(), 2u);
     std::string streamed;
     for (const auto& note : talk.notes())
@@ -96,16 +99,16 @@ class TestRpc : public QObject {
     QCOMPARE(stopped["result"]["outputs"][0]["text"].get<std::string>(), std::string("The capital of "));
 
     const Json scored = talk.ask("score", {{"items", {{{"messages", kFrance}, {"target", {{"role", "assistant"}, {"content", "The capital of France is Paris."}}}}}}});
-    QCOMPARE(scored["result"]["items"][0]["ids"], Json::array({504, 3575, 282, 4649, 314, 7042, 30, 2}));
+    SAME(scored["result"]["items"][0]["ids"], Json::array({504, 3575, 282, 4649, 314, 7042, 30, 2}));
     QVERIFY(std::abs(scored["result"]["items"][0]["sum"].get<double>() + 2.8371) < 5e-3);
 
     const Json profiled = talk.ask("profile", {{"prompts", {{{"messages", kFrance}}}}, {"warmup", 1}, {"max_tokens", 4}});
-    QCOMPARE(profiled["result"]["rows"], Json(1));
+    SAME(profiled["result"]["rows"], Json(1));
     QVERIFY(profiled["result"]["request_ms"]["p50"].get<double>() > 0);
 
-    QCOMPARE(talk.ask("generat", Json::object())["error"]["code"], Json("worker.rpc.method"));
+    SAME(talk.ask("generat", Json::object())["error"]["code"], Json("worker.rpc.method"));
     QVERIFY(talk.ask("generat", Json::object())["error"]["next"].get<std::string>().find("generate") != std::string::npos);
-    QCOMPARE(talk.ask("generate", {{"prompts", 3}})["error"]["code"], Json("worker.rpc.params"));
+    SAME(talk.ask("generate", {{"prompts", 3}})["error"]["code"], Json("worker.rpc.params"));
     QVERIFY(talk.ask("generate", {{"prompts", Json::array()}, {"max_token", 3}}).contains("error"));
     talk.write("this is not JSON");
     QVERIFY(talk.read().contains("error"));
@@ -115,8 +118,8 @@ class TestRpc : public QObject {
     std::this_thread::sleep_for(std::chrono::milliseconds(300));
     talk.write(dumpJson({{"id", 501}, {"method", "cancel"}, {"params", {{"id", 500}}}}));
     const Json ended = talk.read();
-    QCOMPARE(ended["id"], Json(500));
-    QCOMPARE(ended["error"]["code"], Json("base.cancelled"));
+    SAME(ended["id"], Json(500));
+    SAME(ended["error"]["code"], Json("base.cancelled"));
     QVERIFY(talk.ask("describe", Json::object()).contains("result"));
     talk.process().closeInput();
     QCOMPARE(talk.process().wait(), 0);

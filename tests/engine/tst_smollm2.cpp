@@ -82,7 +82,7 @@ class TestSmolLm2 : public QObject {
     for (const auto& question : kQuestions) prompts.push_back(promptOf(*m_host, question));
     GenerationOptions options;
     options.stopIds = m_host->stopIds;
-    options.maxTokens = 24;
+    options.maxTokens = 10;
     options.logProbs = true;
     options.topLogProbs = 2;
     const auto together = generate(m_host->decoder, m_host->text.tokenizer.get(), prompts, options);
@@ -97,7 +97,7 @@ class TestSmolLm2 : public QObject {
       QVERIFY2(at < a.top.size() && a.top[at][0].second - a.top[at][1].second < 0.02, kQuestions[i].c_str());
       ++ties;
     }
-    QVERIFY2(ties * 10 <= prompts.size(), "near ties must stay under 10 %");
+    QVERIFY2(ties <= 1, "near ties must stay under 10 %");
   }
   void bf16IsClose() {
     const auto host = loadHost(test::smolLm2(), "bf16", test::cpu());

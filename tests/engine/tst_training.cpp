@@ -61,6 +61,7 @@ class TestTraining : public QObject {
     s.eval.samples = 1;
     s.eval.sampleTokens = 6;
     s.device = "cpu";
+    s.threads = 1;
     return s;
   }
   fs::path makeRun(const char* name, const job::RunSpec& s) {
@@ -82,11 +83,13 @@ class TestTraining : public QObject {
 
  private Q_SLOTS:
   void initTestCase() {
-    auto device = initialise({"cpu", 2, true});
+    // One thread: the products are so small that waiting for a second one on a busy machine costs more than it brings.
+    auto device = initialise({"cpu", 1, true});
     OK(device);
     m_device = *device;
     OK(tests::writeTinyModel(root() / "student", 1));
-    OK(tests::writeTinyModel(root() / "teacher", 2));
+    OK(tests::writeTinyModel(root() / "teacher", 2, 0.25));
+    OK(tests::writeTinyModel(root() / "wide", 3, 0.25));   // its frozen head can be certain
     OK(tests::writeTinyDataset(root() / "data", tests::tinyRows(24), tests::tinyRows(8)));
     OK(tests::writeTinyDataset(root() / "eight", tests::tinyRows(8), tests::tinyRows(8)));
     OK(makeFolders(root() / "runs"));
@@ -106,6 +109,7 @@ class TestTraining : public QObject {
     s.data.path = (root() / "eight").string();
     s.student.tuning = tuning.toStdString();
     s.student.lora.rank = 16;
+    if (tuning == "lora") s.student.model.path = (root() / "wide").string();
     s.train.precision = precision.toStdString();
     s.methods[0].learningRate = tuning == "lora" ? 2e-2 : 5e-3;
     s.train.checkpointEvery = 0;
@@ -172,7 +176,7 @@ class TestTraining : public QObject {
       const fs::path run = makeRun((std::string("kd-") + names[i]).c_str(), s);
       OK(train(run, s));
       const auto metrics = eventsOf(run, "metric");
-      QVERIFY2(metrics.back().body["kd"].get<double>() < .6 * metrics.front().body["kd"].get<double>(), names[i]);
+      QVERIFY2(metrics.back().body["kd"].get<double>() < (i == 2 ? .8 : .6) * metrics.front().body["kd"].get<double>(), names[i]);
       kd[i] = metrics.back().body["kd"].get<double>();
       if (i > 0) {
         const auto cache = eventsOf(run, "cache");
@@ -242,7 +246,7 @@ class TestTraining : public QObject {
     job::RunSpec s = spec("sft", 20);
     s.student.tuning = tuning.toStdString();
     s.student.lora.dropout = dropout;
-    s.threads = 2;
+    s.threads = 1;
     const fs::path whole = makeRun(("whole-" + tuning).toUtf8().constData(), s), killed = makeRun(("killed-" + tuning).toUtf8().constData(), s);
     QCOMPARE(QProcess::execute(worker, {"train", QString::fromStdString(whole.string())}), 0);
     // The killed run's first attempt: its process dies, without warning, somewhere after its checkpoint of step 10.
