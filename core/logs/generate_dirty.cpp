@@ -61,9 +61,17 @@ void Defects::tolerate(const LinePlace& place, std::string_view kind, std::strin
   m_tolerated += jsonLine({{"file", place.file}, {"line", place.line}, {"byte", place.byte}, {"kind", kind}, {"request_id", requestId}});
 }
 
+void Defects::afterMark(const LinePlace& place, std::string_view requestId) {
+  if (!m_isBehindMark) return;
+  m_isBehindMark = false;
+  ++m_counts.repaired;
+  tolerate(place, "byte-order-mark", requestId);
+}
+
 void Defects::add(GenerateOutput& output, std::string_view line, std::string_view requestId) {
   ++m_counts.lines;
   if (m_rate > 0) m_lastLine = line, m_lastId = requestId;
+  if (m_isBehindMark) return void(afterMark(output.add(line), requestId));
   if (!(m_rate > 0 && m_random.chance(m_rate))) return void(output.add(line));
   const int kind = nextKind();
   if (addMendable(output, line, requestId, kind)) return;
@@ -118,7 +126,8 @@ void Defects::beginFile(GenerateOutput& output) {
   if (m_rate <= 0) return;
   ++m_filesBegun;
   const double chance = std::min(0.4, 4 * m_rate);
-  if (m_random.chance(chance)) output.addByteOrderMark();
+  m_isBehindMark = m_random.chance(chance);
+  if (m_isBehindMark) output.addByteOrderMark();
   if (m_random.chance(chance)) output.splitMembers();
   m_cutThisFile = m_random.chance(chance) || (!m_hasCut && m_filesBegun == 2);  // the second file at the latest
 }

@@ -29,7 +29,9 @@ class Defects {
   /// Adds a line whose spilled request is not there.
   void addMissingSpill(GenerateOutput& output, std::string_view line, std::string_view requestId) {
     ++m_counts.lines;
-    tolerate(output.add(line), "missing-spill", requestId);
+    const LinePlace place = output.add(line);
+    tolerate(place, "missing-spill", requestId);
+    afterMark(place, requestId);
   }
   [[nodiscard]] const Counts& counts() const { return m_counts; }
   [[nodiscard]] const std::string& manifest() const { return m_manifest; }      ///< JSON lines
@@ -41,11 +43,13 @@ class Defects {
   bool addMendable(GenerateOutput& output, std::string_view line, std::string_view requestId, int kind);
   void addRejected(GenerateOutput& output, std::string_view line, std::string_view requestId, int kind);
   int nextKind();
+  /// The record behind a byte order mark counts as repaired.
+  void afterMark(const LinePlace& place, std::string_view requestId);
   Random m_random;
   double m_rate;
   std::vector<int> m_kinds;             ///< a shuffled round of all kinds, so that each has its turn
   std::string m_lastLine, m_lastId;
-  bool m_cutThisFile = false, m_hasCut = false;
+  bool m_cutThisFile = false, m_hasCut = false, m_isBehindMark = false;
   std::int64_t m_filesBegun = 0;
   Counts m_counts;
   std::string m_manifest, m_tolerated;

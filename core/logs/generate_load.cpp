@@ -1,7 +1,6 @@
 // Lines of the load world, assembled from text directly: no JSON tree is built.
 #include "logs/generate_load.h"
 
-#include <cmath>
 #include <set>
 
 #include "base/clock.h"
@@ -70,9 +69,10 @@ void LoadLines::words(std::uint64_t count) {
   while (count-- > 0) m_line += m_words[m_wordTable[m_random.next() >> 48]];
 }
 
-/// Log-uniform between two numbers of words.
-std::uint64_t LoadLines::length(double low, double high) {
-  return static_cast<std::uint64_t>(low * std::exp2(std::log2(high / low) * m_random.uniform()));
+/// Log-uniform from `low` on, over that many octaves; in integers, so that no machine's mathematics library decides.
+std::uint64_t LoadLines::length(std::uint64_t low, int octaves) {
+  const std::uint64_t base = low << m_random.below(static_cast<std::uint64_t>(octaves));
+  return base + m_random.below(base);
 }
 
 void LoadLines::uuid(std::string& out) {
@@ -116,7 +116,7 @@ std::string_view LoadLines::next() {
   m_line += m_requestId;
   m_line += isConverse ? R"(","operation":"Converse","modelId":"amazon.nova-pro-v1:0",)" : R"(","operation":"InvokeModel","modelId":"anthropic.claude-3-5-haiku-20241022-v1:0",)";
   metadata();
-  const std::uint64_t in = length(16, 500) + (isLong ? kLongWords : 0), out = length(4, 250);
+  const std::uint64_t in = length(16, 5) + (isLong ? kLongWords : 0), out = length(4, 6);
   const std::string inTokens = std::to_string(in * 13 / 10 + 120), outTokens = std::to_string(out * 13 / 10);
   const std::string latency = std::to_string(150 + out * 8 + m_random.below(400));
   m_line += R"("input":{"inputContentType":"application/json",)";

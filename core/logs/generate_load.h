@@ -19,7 +19,7 @@ class LoadLines {
 
  private:
   void words(std::uint64_t count);
-  std::uint64_t length(double low, double high);
+  std::uint64_t length(std::uint64_t low, int octaves);
   void uuid(std::string& out);
   void metadata();
   Random m_random;

@@ -1,8 +1,8 @@
 // Draws calls of the city desk: model, answer and its errors, metadata, and the bodies in each model's dialect.
 #include "logs/generate_record.h"
 
+#include <algorithm>
 #include <array>
-#include <cmath>
 
 #include "base/clock.h"
 
@@ -103,7 +103,7 @@ void DeskCalls::bodies(DeskCall& call) {
   const Model& model = kModels[static_cast<std::size_t>(call.model)];
   const std::string system = deskSystemPrompt(call.promptVersion);
   const std::int64_t in = tokensOf(system) + tokensOf(call.message.text), out = tokensOf(call.answer);
-  const int latency = model.baseLatency + static_cast<int>(m_rest.below(90)) + static_cast<int>(std::exp2(4 + 3 * m_rest.uniform()));
+  const int latency = model.baseLatency + static_cast<int>(m_rest.below(90)) + static_cast<int>(m_rest.below(16ull << m_rest.below(4)));
   const bool isInvoke = call.model == 1 || m_rest.chance(0.25), isStreamed = m_rest.chance(0.15), isFailed = m_rest.chance(kFailedShare);
   const bool hasRegion = m_rest.chance(0.2);
   const std::string messageId = "msg_bdrk_" + hexDigits(m_rest, 24);
