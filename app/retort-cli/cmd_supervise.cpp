@@ -77,7 +77,11 @@ int execVerb(Context& context, const Args& args) {
       if (newStage) (void)folder->event("progress", {{"stage", p.stage}, {"done", p.done}, {"of", p.of}, {"unit", p.unit}});
     };
     JobContext job{*workspace, at, params, stop.get_token(), progress};
-    result = (*run)(job);
+    try {
+      result = (*run)(job);
+    } catch (const std::exception& e) {  // a file with members of other types than ours: JSON's edge
+      result = Error{"cli.job.exception", "The job met something it does not understand", at.string(), shown(e.what()), "Please report this.", {}, {}};
+    }
   }
   if (result.ok()) {
     const auto finished = folder->finish(job::Phase::done, {}, *result);

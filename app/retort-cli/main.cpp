@@ -124,7 +124,12 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   watchSignals();
-  const int code = run(argc, argv);
+  int code = failed;
+  try {
+    code = run(argc, argv);
+  } catch (const std::exception& e) {  // a file with members of other types than ours: JSON's edge
+    std::fprintf(stderr, "retort-cli: something was not understood: %s. Please report this.\n", shown(e.what()).c_str());
+  }
   std::fflush(stdout);
   return code;
 }

@@ -1,12 +1,23 @@
 // Writing a derived dataset: rows, references, plan and card, complete by rename.
 #include "lab/derive.h"
 
+#include <algorithm>
+
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/ids.h"
 
 namespace retort::lab {
+
+namespace {
+
+Result<std::int64_t> lineCount(const fs::path& file) {
+  RETORT_TRY(const auto text, readFile(file));
+  return static_cast<std::int64_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+}  // namespace
 
 Result<DatasetRows> readDatasetRows(const data::Dataset& dataset) {
   DatasetRows rows;
@@ -36,7 +47,9 @@ Result<data::Dataset> deriveDataset(const Workspace& workspace, const data::Data
   for (const auto name : data::kDatasetFiles) {
     RETORT_TRY(const auto hash, sha256File(at / name));
     hashes.emplace_back(name, hash);
-    files[std::string(name)] = hash;
+    std::error_code error;
+    RETORT_TRY(const auto rowCount, lineCount(at / name));
+    files[std::string(name)] = {{"rows", rowCount}, {"bytes", fs::file_size(at / name, error)}, {"sha256", hash}};
   }
   card["id"] = id;
   card["name"] = d.name;
