@@ -1,1 +1,35 @@
-int main(){return 0;}
+// The window's program: retort [WORKSPACE].
+#include <QApplication>
+#include <QCommandLineParser>
+
+#include "ui/models/async.h"
+#include "ui/shell/icons.h"
+#include "ui/shell/main_window.h"
+#include "ui/shell/theme.h"
+
+int main(int argc, char** argv) {
+  QApplication app(argc, argv);
+  QApplication::setApplicationName(QStringLiteral("Retort"));
+  QApplication::setApplicationVersion(QStringLiteral(RETORT_VERSION));
+  QApplication::setDesktopFileName(QStringLiteral("retort"));
+  QCommandLineParser parser;
+  parser.setApplicationDescription(QCoreApplication::translate("main", "Distils small models from invocation logs."));
+  parser.addHelpOption();
+  parser.addVersionOption();
+  parser.addPositionalArgument(QStringLiteral("workspace"), QCoreApplication::translate("main", "The project's folder; without it, the one of last time."), QStringLiteral("[WORKSPACE]"));
+  const QCommandLineOption sample(QStringLiteral("create"), QCoreApplication::translate("main", "Make the workspace where there is none yet."));
+  parser.addOption(sample);
+  parser.process(app);
+  retort::ui::Theme::instance().install();
+  QApplication::setWindowIcon(QIcon(retort::ui::drawing(QStringLiteral("draw-still"), 96, retort::ui::Theme::instance().color(retort::ui::Role::Accent), 1)));
+  int code = 0;
+  {
+    retort::ui::MainWindow window;
+    if (parser.positionalArguments().isEmpty()) window.openLast();
+    else window.openProject(parser.positionalArguments().first(), parser.isSet(sample));
+    window.show();
+    code = QApplication::exec();
+  }
+  retort::ui::finishPools();
+  return code;
+}

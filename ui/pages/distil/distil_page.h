@@ -1,0 +1,64 @@
+// Setting up a run: what is chosen on the left, what it gives and needs on the right, Start.
+#pragma once
+#include <QTimer>
+
+#include "data/dataset.h"
+#include "models/library.h"
+#include "run/estimate.h"
+#include "ui/pages/page.h"
+
+class QButtonGroup;
+class QComboBox;
+class QLineEdit;
+class QSpinBox;
+
+namespace retort::ui {
+
+class DistilPage : public Page {
+  Q_OBJECT
+ public:
+  explicit DistilPage(Session* session, QWidget* parent = nullptr);
+  /// A dataset's id.
+  void open(const QString& dataset) override;
+  [[nodiscard]] bool isReady() const { return m_plan.has_value(); }
+
+ Q_SIGNALS:
+  void planned();              ///< the preview shows what the form says now
+
+ private:
+  struct Choices {
+    std::vector<data::Dataset> datasets;
+    std::vector<models::LibraryEntry> models;
+  };
+  struct Plan {
+    job::RunSpec spec;
+    run::Forecast forecast;
+  };
+  QWidget* makeForm();
+  QWidget* makePreview();
+  void reload();
+  void fill(const Choices& choices);
+  void edited();
+  void plan();
+  void show(const Plan& plan);
+  void start();
+
+  QComboBox *m_dataset, *m_student, *m_layers, *m_teacher;
+  QButtonGroup* m_recipe;
+  QLineEdit *m_name, *m_rate, *m_steps;
+  QSpinBox *m_batch, *m_seed;
+  Chip* m_ready;
+  PlainLabel *m_why, *m_memoryText;
+  ShareBar* m_memory;
+  KeyValues* m_facts;
+  QPushButton* m_start;
+  QWidget* m_body;
+  QWidget* m_empty;
+  QTimer m_typing;
+  Latest m_loading, m_planning, m_starting;
+  std::optional<Plan> m_plan;
+  QString m_wanted;
+  bool m_filling = false;
+};
+
+}  // namespace retort::ui

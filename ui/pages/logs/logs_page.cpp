@@ -1,0 +1,297 @@
+// The log browser: see logs_page.h.
+#include "ui/pages/logs/logs_page.h"
+
+#include <QDialog>
+#include <QDragEnterEvent>
+#include <QFile>
+#include <QFileDialog>
+#include <QHeaderView>
+#include <QLineEdit>
+#include <QMenu>
+#include <QMimeData>
+#include <QSplitter>
+#include <QTableWidget>
+#include <QTextBrowser>
+
+#include "ui/pages/logs/facet_panel.h"
+#include "ui/pages/logs/record_pane.h"
+#include "ui/shell/icons.h"
+#include "ui/widgets/empty_state.h"
+#include "ui/widgets/tables.h"
+#include "ui/widgets/text.h"
+
+namespace retort::ui {
+namespace {
+constexpr int kTypingMs = 200;
+}
+
+LogsPage::LogsPage(Session* session, QWidget* parent) : Page(session, QStringLiteral("logs"), tr("Logs"), parent) {
+  setAcceptDrops(true);
+  m_import = button(tr("Import logs"), QStringLiteral("importLogs"), QStringLiteral("import"), this);
+  auto* menu = new QMenu(m_import);
+  menu->addAction(icon(QStringLiteral("logs")), tr("Files…"), this, [this] { chooseFiles(false); });
+  menu->addAction(icon(QStringLiteral("folder")), tr("Folder…"), this, [this] { chooseFiles(true); });
+  menu->addSeparator();
+  menu->addAction(icon(QStringLiteral("distil")), tr("Sample logs"), this, &LogsPage::importSample);
+  m_import->setMenu(menu);
+  addAction(m_import);
+  m_dataset = primaryButton(tr("Build dataset"), QStringLiteral("buildDataset"), QStringLiteral("datasets"), this);
+  m_dataset->setToolTip(tr("Makes a dataset of the records that match"));
+  addAction(m_dataset);
+  connect(m_dataset, &QPushButton::clicked, this, [this] { Q_EMIT navigate(QStringLiteral("datasets"), QStringLiteral("build:") + m_box->text()); });
+  column()->insertWidget(2, new TaskBar(session, this));
+  build();
+  connect(session, &Session::logsChanged, this, &LogsPage::refresh);
+  connect(session, &Session::loaded, this, &LogsPage::refresh);
+  connect(session, &Session::taskChanged, this, [this] {
+    m_import->setEnabled(this->session()->task() == nullptr);
+    refresh();
+  });
+  refresh();
+}
+
+void LogsPage::build() {
+  m_empty = new EmptyState(QStringLiteral("draw-logs"), tr("No logs yet"),
+                           tr("Import Bedrock invocation logs: files, gzip files or whole folders. You can also drop them here."), tr("Import logs"),
+                           tr("Try with sample data"), this);
+  addBody(m_empty);
+  connect(m_empty, &EmptyState::actionTriggered, this, [this] { m_import->menu()->popup(m_empty->action()->mapToGlobal(QPoint(0, m_empty->action()->height()))); });
+  connect(m_empty, &EmptyState::linkTriggered, this, &LogsPage::importSample);
+  m_skeleton = new Skeleton(this);
+  addBody(m_skeleton);
+
+  m_browser = new QWidget(this);
+  auto* column = new QVBoxLayout(m_browser);
+  column->setContentsMargins(0, 0, 0, 0);
+  column->setSpacing(8);
+  auto* tools = new QHBoxLayout;
+  tools->setSpacing(8);
+  m_box = new QLineEdit(m_browser);
+  m_box->setObjectName(QStringLiteral("filterBox"));
+  m_box->setAccessibleName(tr("Filter"));
+  m_box->setPlaceholderText(tr("Filter, for example: env = \"prod\" and @status = \"ok\""));
+  m_box->setClearButtonEnabled(true);
+  m_box->addAction(icon(QStringLiteral("filter")), QLineEdit::LeadingPosition);
+  m_box->setFont(Theme::instance().font(Type::Mono));
+  tools->addWidget(m_box, 1);
+  auto* help = iconButton(QStringLiteral("question"), tr("How to write filters"), QStringLiteral("filterHelp"), m_browser);
+  tools->addWidget(help);
+  m_rejects = iconButton(QStringLiteral("caution"), tr("Rejected lines"), QStringLiteral("showRejects"), m_browser);
+  tools->addWidget(m_rejects);
+  column->addLayout(tools);
+  m_reading = caption({}, m_browser);
+  m_reading->setObjectName(QStringLiteral("filterReading"));
+  m_reading->setWordWrap(true);
+  m_reading->hide();
+  column->addWidget(m_reading);
+  m_split = new QSplitter(m_browser);
+  m_split->setObjectName(QStringLiteral("logsSplit"));
+  m_split->setChildrenCollapsible(true);
+  m_facets = new FacetPanel(m_split);
+  m_model = new LogTableModel(this);
+  m_table = new TableView(tr("Records"), QStringLiteral("recordTable"), m_split);
+  m_table->setModel(m_model);
+  m_table->setWidths({168, 150, 64, 68, 92, 76, 0});
+  m_pane = new RecordPane(m_split);
+  m_pane->setMinimumWidth(220);
+  m_split->addWidget(m_facets);
+  m_split->addWidget(m_table);
+  m_split->addWidget(m_pane);
+  m_split->setStretchFactor(0, 0);
+  m_split->setStretchFactor(1, 1);
+  m_split->setStretchFactor(2, 0);
+  m_split->setSizes({210, 620, 340});
+  auto* frame = new Card(m_browser);
+  auto* inside = new QVBoxLayout(frame);
+  inside->setContentsMargins(1, 1, 1, 1);
+  inside->addWidget(m_split);
+  column->addWidget(frame, 1);
+  addBody(m_browser);
+
+  m_typing.setSingleShot(true);
+  m_typing.setInterval(kTypingMs);
+  connect(m_box, &QLineEdit::textChanged, &m_typing, qOverload<>(&QTimer::start));
+  connect(m_box, &QLineEdit::returnPressed, this, &LogsPage::textEdited);
+  connect(&m_typing, &QTimer::timeout, this, &LogsPage::textEdited);
+  connect(m_facets, &FacetPanel::filterChosen, this, &LogsPage::setFilter);
+  connect(m_pane, &RecordPane::valueChosen, this, [this](const std::string& key, const std::string& value) { setFilter(withValues(m_filter, key, {value})); });
+  connect(m_pane, &RecordPane::failed, this, [this](const Error& error) { banner()->show(error); });
+  connect(m_model, &LogTableModel::failed, this, [this](const Error& error) { banner()->show(error); });
+  connect(m_model, &LogTableModel::counted, this, [this](quint64 matches, quint64 total) {
+    setState(matches == total ? tr("%1 records").arg(countText(static_cast<qint64>(total)))
+                              : tr("%1 of %2 records match").arg(countText(static_cast<qint64>(matches)), countText(static_cast<qint64>(total))));
+    m_dataset->setEnabled(matches > 0);
+    if (matches == 0) m_pane->clear();
+    // After a change of the filter the record that was shown stays in sight, or the nearest one.
+    const int row = m_shownId ? m_model->rowNear(*m_shownId) : 0;
+    if (row >= 0 && m_model->rowCount() > 0 && !m_table->currentIndex().isValid()) m_table->setCurrentIndex(m_model->index(row, 0));
+  });
+  connect(m_table, &TableView::rowShown, this, [this](int row) {
+    if (const auto id = m_model->idAt(row)) {
+      m_shownId = id;
+      m_pane->show(this->session()->logs(), *id);
+    }
+  });
+  connect(m_rejects, &QToolButton::clicked, this, &LogsPage::showRejects);
+  connect(help, &QToolButton::clicked, this, [this] {
+    auto* dialog = new QDialog(this);
+    dialog->setAttribute(Qt::WA_DeleteOnClose);
+    dialog->setWindowTitle(tr("How to write filters"));
+    dialog->resize(560, 460);
+    auto* layout = new QVBoxLayout(dialog);
+    auto* text = new QTextBrowser(dialog);
+    text->setAccessibleName(tr("How to write filters"));
+    QFile file(QStringLiteral(":/help/filters.md"));
+    if (file.open(QIODevice::ReadOnly)) text->setMarkdown(QString::fromUtf8(file.readAll()));
+    layout->addWidget(text);
+    dialog->show();
+  });
+}
+
+void LogsPage::open(const QString& filterText) {
+  if (!filterText.isEmpty()) m_box->setText(filterText);
+}
+
+void LogsPage::chooseFiles(bool folder) {
+  auto* dialog = new QFileDialog(this, folder ? tr("Import a folder of logs") : tr("Import log files"));
+  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  dialog->setFileMode(folder ? QFileDialog::Directory : QFileDialog::ExistingFiles);
+  if (!folder) dialog->setNameFilters({tr("Log files (*.json *.jsonl *.gz *.log *.ndjson)"), tr("All files (*)")});
+  connect(dialog, &QFileDialog::filesSelected, this, &LogsPage::importPaths);
+  dialog->open();
+}
+
+void LogsPage::importPaths(const QStringList& paths) {
+  if (Task* task = session()->importLogs(paths)) follow(task);
+  else banner()->show(Banner::Kind::Caution, tr("An import is under way"), tr("Wait for it to end, or cancel it first."));
+}
+
+void LogsPage::importSample() {
+  if (Task* task = session()->importSample()) follow(task);
+}
+
+void LogsPage::follow(Task* task) {
+  banner()->clear();
+  connect(task, &Task::finished, this, [this, task] {
+    if (task->error() && isCancelled(*task->error()))
+      return banner()->show(Banner::Kind::Info, tr("Import cancelled"), tr("What was read so far stays. Import the same source again to go on from there."));
+    if (task->error()) return banner()->show(*task->error());
+    const logs::ImportSummary& s = task->summary;
+    QStringList parts{tr("%1 lines in %2 files").arg(countText(s.lines), countText(s.files)), tr("%1 accepted").arg(countText(s.accepted))};
+    if (s.duplicates) parts << tr("%1 duplicates").arg(countText(s.duplicates));
+    if (s.filtered) parts << tr("%1 filtered").arg(countText(s.filtered));
+    parts << tr("%1 rejected").arg(countText(s.rejected));
+    banner()->show(s.rejected ? Banner::Kind::Caution : Banner::Kind::Good, tr("Imported in %1").arg(durationText(s.seconds)), parts.join(QStringLiteral(", ")));
+    if (s.rejected) banner()->setAction(tr("Show rejected lines"), [this] { showRejects(); });
+  });
+}
+
+void LogsPage::dragEnterEvent(QDragEnterEvent* event) {
+  if (event->mimeData()->hasUrls()) event->acceptProposedAction();
+}
+
+void LogsPage::dropEvent(QDropEvent* event) {
+  QStringList paths;
+  for (const QUrl& url : event->mimeData()->urls())
+    if (url.isLocalFile()) paths << url.toLocalFile();
+  if (!paths.isEmpty()) importPaths(paths);
+}
+
+void LogsPage::setFilter(const logs::Filter& filter) {
+  m_box->setText(filter.matchesAll() ? QString() : qs(logs::printFilter(filter)));
+  textEdited();
+}
+
+void LogsPage::textEdited() {
+  m_typing.stop();
+  auto filter = logs::parseFilter(ss(m_box->text()));
+  const bool bad = !filter.ok();
+  if (m_box->property("invalid").toBool() != bad) {
+    m_box->setProperty("invalid", bad);
+    repolish(m_box);
+  }
+  if (bad) {
+    const ErrorWords words = errorWords(filter.error());
+    m_reading->setTint(Role::Bad);
+    m_reading->setText(words.what + QStringLiteral(". ") + words.why + (words.next.isEmpty() ? QString() : QStringLiteral(" ") + words.next));
+    m_reading->show();
+    return;   // the rows of the last good filter stay
+  }
+  m_reading->setTint(Role::Muted);
+  m_reading->setVisible(!filter->matchesAll());
+  if (!filter->matchesAll()) m_reading->setText(tr("Shows records where %1.").arg(qs(logs::filterInWords(*filter))));
+  m_filter = *filter;
+  query();
+}
+
+void LogsPage::query() {
+  m_model->query(session()->logs(), m_filter);
+  m_facets->query(session()->logs(), m_filter);
+}
+
+void LogsPage::refresh() {
+  if (session()->logsError()) {
+    banner()->show(*session()->logsError());
+    banner()->setAction(tr("Try again"), [this] { banner()->clear(), session()->refresh(); });
+  }
+  const auto store = session()->logs();
+  if (!session()->isLoaded() || (!store && session()->task())) {
+    setBody(m_skeleton);
+    setState(session()->task() ? tr("importing") : tr("loading"));
+  } else if (!store || store->size() == 0) {
+    setBody(m_empty);
+    setState({});
+  } else {
+    setBody(m_browser);
+    query();
+  }
+  m_dataset->setVisible(store != nullptr);
+}
+
+void LogsPage::showRejects() {
+  const auto store = session()->logs();
+  if (!store) return;
+  auto* dialog = new QDialog(this);
+  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  dialog->setWindowTitle(tr("Rejected lines"));
+  dialog->setObjectName(QStringLiteral("rejectsDialog"));
+  dialog->resize(820, 460);
+  auto* layout = new QVBoxLayout(dialog);
+  auto* state = caption(tr("Loading"), dialog);
+  layout->addWidget(state);
+  auto* table = new QTableWidget(0, 5, dialog);
+  table->setAccessibleName(tr("Rejected lines"));
+  table->setHorizontalHeaderLabels({tr("File"), tr("Line"), tr("Byte"), tr("Reason"), tr("Detail")});
+  table->verticalHeader()->hide();
+  table->setShowGrid(false);
+  table->setEditTriggers(QAbstractItemView::NoEditTriggers);
+  table->setSelectionBehavior(QAbstractItemView::SelectRows);
+  table->setColumnWidth(0, 320);
+  table->horizontalHeader()->setStretchLastSection(true);
+  table->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
+  table->setTextElideMode(Qt::ElideLeft);
+  layout->addWidget(table);
+  using Answer = std::pair<Result<std::vector<logs::Reject>>, Result<std::uint64_t>>;
+  runAsync(queryPool(), dialog, [store]() -> Answer { return {store->rejects(0, 1000), store->rejectCount()}; }, [state, table](Answer answer) {
+    if (!answer.first.ok()) return state->setText(qs(answer.first.error().text()));
+    const auto& rejects = *answer.first;
+    const auto total = answer.second.ok() ? *answer.second : rejects.size();
+    state->setText(rejects.size() < total ? LogsPage::tr("The first %1 of %2 rejected lines").arg(countText(static_cast<qint64>(rejects.size())), countText(static_cast<qint64>(total)))
+                                          : LogsPage::tr("%n rejected line(s)", nullptr, static_cast<int>(total)));
+    table->setRowCount(static_cast<int>(rejects.size()));
+    int r = 0;
+    for (const auto& reject : rejects) {
+      const QString cells[] = {qs(reject.file), countText(reject.line), countText(reject.byteOffset), qs(logs::rejectWord(reject.reason)), qs(reject.detail)};
+      for (int c = 0; c < 5; ++c) {
+        auto* item = new QTableWidgetItem(cells[c]);
+        if (c == 1 || c == 2) item->setTextAlignment(Qt::AlignRight | Qt::AlignVCenter);
+        item->setToolTip(cells[c].toHtmlEscaped());
+        table->setItem(r, c, item);
+      }
+      ++r;
+    }
+  });
+  dialog->show();
+}
+
+}  // namespace retort::ui

@@ -1,0 +1,58 @@
+// The log browser: filter box, facets, the table of records, one record in full; import by button and by drop.
+#pragma once
+#include <QTimer>
+
+#include "logs/filter.h"
+#include "ui/models/log_table_model.h"
+#include "ui/pages/page.h"
+
+class QLineEdit;
+class QSplitter;
+
+namespace retort::ui {
+
+class EmptyState;
+class FacetPanel;
+class RecordPane;
+class TableView;
+
+class LogsPage : public Page {
+  Q_OBJECT
+ public:
+  LogsPage(Session* session, QWidget* parent = nullptr);
+  void open(const QString& filterText) override;
+  [[nodiscard]] LogTableModel* model() const { return m_model; }
+  void importPaths(const QStringList& paths);
+
+ protected:
+  void dragEnterEvent(QDragEnterEvent* event) override;
+  void dropEvent(QDropEvent* event) override;
+
+ private:
+  void build();
+  void chooseFiles(bool folder);
+  void importSample();
+  void follow(Task* task);
+  void textEdited();
+  void setFilter(const logs::Filter& filter);
+  void query();
+  void refresh();
+  void showRejects();
+
+  QLineEdit* m_box;
+  PlainLabel* m_reading;
+  QPushButton *m_import, *m_dataset;
+  QToolButton* m_rejects;
+  LogTableModel* m_model;
+  TableView* m_table;
+  FacetPanel* m_facets;
+  RecordPane* m_pane;
+  QSplitter* m_split;
+  EmptyState* m_empty;
+  QWidget *m_skeleton, *m_browser;
+  logs::Filter m_filter;
+  QTimer m_typing;
+  std::optional<std::uint32_t> m_shownId;
+};
+
+}  // namespace retort::ui

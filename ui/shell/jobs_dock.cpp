@@ -1,0 +1,140 @@
+// What runs, waits and has ended: see jobs_dock.h.
+#include "ui/shell/jobs_dock.h"
+
+#include <QScrollArea>
+#include <QVBoxLayout>
+
+#include "ui/widgets/controls.h"
+#include "ui/widgets/text.h"
+
+namespace retort::ui {
+namespace {
+
+struct Item {
+  std::string id;
+  QString title, page;
+  job::State state;
+  std::filesystem::path folder;
+};
+
+constexpr std::size_t kEnded = 6;
+
+}  // namespace
+
+QString jobTitle(const run::JobSummary& job) {
+  const QString name = job.name.empty() ? qs(job.id) : qs(job.name);
+  if (job.kind == "import") return JobsDock::tr("Import: %1").arg(name);
+  if (job.kind == "evaluate") return JobsDock::tr("Evaluation: %1").arg(name);
+  if (job.kind == "export") return JobsDock::tr("Export: %1").arg(name);
+  if (job.kind == "distil") return JobsDock::tr("Distil: %1").arg(name);
+  if (job.kind == "demo") return JobsDock::tr("Demo: %1").arg(name);
+  return qs(job.kind) + QStringLiteral(": ") + name;
+}
+
+JobsDock::JobsDock(QWidget* parent) : QDockWidget(tr("Jobs"), parent) {
+  setObjectName(QStringLiteral("jobsDock"));
+  setAccessibleName(tr("Jobs"));
+  setAllowedAreas(Qt::RightDockWidgetArea | Qt::BottomDockWidgetArea);
+  setFeatures(DockWidgetClosable | DockWidgetMovable);
+  auto* scroll = new QScrollArea(this);
+  scroll->setWidgetResizable(true);
+  scroll->setMinimumWidth(300);
+  m_inside = new QWidget(scroll);
+  m_column = new QVBoxLayout(m_inside);
+  m_column->setContentsMargins(16, 12, 16, 12);
+  m_column->setSpacing(8);
+  scroll->setWidget(m_inside);
+  setWidget(scroll);
+  connect(this, &QDockWidget::visibilityChanged, this, &JobsDock::refresh);
+}
+
+void JobsDock::setSession(Session* session) {
+  m_session = session;
+  if (session) {
+    connect(session, &Session::jobsChanged, this, &JobsDock::refresh);
+    connect(session, &Session::runsChanged, this, &JobsDock::refresh);
+  }
+  refresh();
+}
+
+void JobsDock::refresh() {
+  if (!isVisible()) return;
+  while (QLayoutItem* item = m_column->takeAt(0)) {
+    if (item->widget()) item->widget()->deleteLater();
+    delete item;
+  }
+  std::vector<Item> running, waiting, ended;
+  auto sort = [&](Item item) {
+    if (job::isFinal(item.state.phase)) {
+      if (ended.size() < kEnded) ended.push_back(std::move(item));
+    } else if (item.state.phase == job::Phase::queued) {
+      waiting.push_back(std::move(item));
+    } else {
+      running.push_back(std::move(item));
+    }
+  };
+  if (m_session) {
+    const Workspace& w = m_session->workspace();
+    for (const auto& r : m_session->inventory().runs)
+      sort({r.summary.id, r.summary.name.empty() ? qs(r.summary.id) : tr("Run: %1").arg(qs(r.summary.name)), QStringLiteral("runs"), r.summary.state, w.runs() / r.summary.id});
+    for (const auto& j : m_session->inventory().jobs)
+      sort({j.id, jobTitle(j), j.kind == "evaluate" ? QStringLiteral("evaluate") : j.kind == "export" ? QStringLiteral("export") : QString(), j.state, w.jobs() / j.id});
+  }
+  auto group = [this](const QString& name, const std::vector<Item>& items) {
+    if (items.empty()) return;
+    m_column->addWidget(section(name, m_inside));
+    for (const Item& item : items) {
+      auto* box = new QWidget(m_inside);
+      auto* column = new QVBoxLayout(box);
+      column->setContentsMargins(0, 2, 0, 8);
+      column->setSpacing(4);
+      auto* row = new QHBoxLayout;
+      row->setSpacing(6);
+      auto* title = new PlainLabel(item.title, Type::Body, box);
+      title->setElided(Qt::ElideRight);
+      title->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+      row->addWidget(title, 1);
+      const PhaseLook look = phaseLook(item.state.phase);
+      auto* chip = new Chip(box);
+      chip->set(look.text, look.icon, look.role);
+      row->addWidget(chip);
+      if (!job::isFinal(item.state.phase)) {
+        auto* stop = iconButton(QStringLiteral("stop"), tr("Stop %1").arg(item.title), QStringLiteral("stopJob"), box);
+        connect(stop, &QToolButton::clicked, this, [this, folder = item.folder, stop] {
+          stop->setEnabled(false);
+          if (m_session) m_session->control(folder, "stop-save", stop, [](Status) {});
+        });
+        row->addWidget(stop);
+      }
+      if (!item.page.isEmpty()) {
+        auto* open = iconButton(QStringLiteral("chevron-right"), tr("Open %1").arg(item.title), QStringLiteral("openJob"), box);
+        connect(open, &QToolButton::clicked, this, [this, page = item.page, id = item.id] { Q_EMIT navigate(page, page == QLatin1String("runs") ? qs(id) : QString()); });
+        row->addWidget(open);
+      }
+      column->addLayout(row);
+      if (!job::isFinal(item.state.phase)) {
+        auto* line = new ProgressLine(box);
+        QString words = progressText(item.state.step, item.state.of, {}, item.state.secondsLeft);
+        if (!item.state.stage.empty()) words = qs(item.state.stage) + QStringLiteral(" · ") + words;
+        line->set(item.state.step, item.state.of > 0 ? item.state.of : 1, words);
+        column->addWidget(line);
+      } else if (item.state.error.is_object()) {
+        auto* why = caption(qs(job::errorFromJson(item.state.error).text()), box);
+        why->setWordWrap(true);
+        column->addWidget(why);
+      }
+      m_column->addWidget(box);
+    }
+  };
+  group(tr("Running"), running);
+  group(tr("Queued"), waiting);
+  group(tr("Ended"), ended);
+  if (running.empty() && waiting.empty() && ended.empty()) {
+    auto* none = new PlainLabel(tr("Nothing runs and nothing waits."), Type::Body, m_inside);
+    none->setMuted(true);
+    m_column->addWidget(none);
+  }
+  m_column->addStretch();
+}
+
+}  // namespace retort::ui

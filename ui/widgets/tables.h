@@ -1,0 +1,33 @@
+// Tables of one look: row height 26, no grid, whole rows, header by content never measured over all rows.
+#pragma once
+#include <QStyledItemDelegate>
+#include <QTableView>
+
+namespace retort::ui {
+
+class TableView : public QTableView {
+  Q_OBJECT
+ public:
+  /// `name` is the accessible name.
+  TableView(const QString& name, const QString& objectName, QWidget* parent = nullptr);
+  /// Widths in pixels by column; the last column given as 0 stretches.
+  void setWidths(const QList<int>& widths);
+
+ Q_SIGNALS:
+  void rowActivated(int row);       ///< Enter or double click
+  void rowShown(int row);           ///< current row changed by mouse or keys, J and K included; -1 for none
+
+ protected:
+  void keyPressEvent(QKeyEvent* event) override;
+  void currentChanged(const QModelIndex& current, const QModelIndex& previous) override;
+};
+
+/// Paints a run's phase (icon and word), its progress as a thin bar under the step, or its curve, by the model's roles.
+class RunCellDelegate : public QStyledItemDelegate {
+  Q_OBJECT
+ public:
+  using QStyledItemDelegate::QStyledItemDelegate;
+  void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override;
+};
+
+}  // namespace retort::ui
