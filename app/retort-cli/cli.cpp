@@ -119,14 +119,17 @@ ProgressFn Context::progress() const {
   struct Shown {
     double last = -1e9;
     std::string stage;
+    std::int64_t done = -1;
   };
   auto state = std::make_shared<Shown>();
   const bool terminal = ::isatty(2) == 1;
   return [state, terminal](const Progress& p) {
     const double now = monotonicSeconds();
     const bool end = p.of > 0 && p.done >= p.of;
-    if (p.stage == state->stage && !end && now - state->last < (terminal ? 0.1 : 5.0)) return;
+    const bool isNews = p.stage != state->stage || (end && p.done != state->done);
+    if (!isNews && (end || now - state->last < (terminal ? 0.1 : 5.0))) return;
     state->last = now;
+    state->done = p.done;
     state->stage = p.stage;
     std::string line = p.stage;
     if (p.of > 0) line += ": " + formatCount(p.done) + " of " + formatCount(p.of);

@@ -16,6 +16,22 @@
 namespace retort::cli {
 namespace {
 
+/// The job's parameters; the files of one's own, made absolute, need each other.
+Result<Json> paramsOf(const Args& args, bool fast) {
+  Json params = {{"fast", fast}};
+  const auto logs = args.all("--logs");
+  if (logs.empty()) return params;
+  if (!args.has("--golden") || !args.has("--references"))
+    return Error{"cli.demo.sources", "demo --logs needs --golden and --references", {}, "labelled examples tune the teacher, and labels judge the student", {}, {}, {}};
+  std::error_code error;
+  params["logs"] = Json::array();
+  for (const auto& path : logs) params["logs"].push_back(std::filesystem::absolute(path, error).string());
+  params["golden"] = std::filesystem::absolute(args.get("--golden"), error).string();
+  params["references"] = std::filesystem::absolute(args.get("--references"), error).string();
+  params["split"] = args.get("--split");
+  return params;
+}
+
 /// The named workspace (made where it does not exist), or a new one among the user's projects.
 Result<Workspace> demoWorkspace(const Context& context) {
   std::error_code error;
@@ -25,28 +41,29 @@ Result<Workspace> demoWorkspace(const Context& context) {
   return Workspace::create(userDataFolder() / "projects" / ("demo-" + newId()), "Demo");
 }
 
-/// The newest unfinished demo of the same form in this workspace, so that a stopped demo goes on; else a new job.
-Result<std::string> demoJob(const Workspace& workspace, bool fast) {
+/// The newest unfinished demo with the same parameters in this workspace, so that a stopped demo goes on; else a new job.
+Result<std::string> demoJob(const Workspace& workspace, const Json& params) {
   auto ids = listProducts(workspace.jobs());
   for (auto it = ids.rbegin(); it != ids.rend(); ++it) {
     const auto folder = workspace.jobs() / *it;
     const auto spec = readJsonFile(folder / "spec.json");
-    if (!spec.ok() || spec->value("kind", std::string()) != "demo" || (*spec)["params"].value("fast", false) != fast) continue;
+    if (!spec.ok() || spec->value("kind", std::string()) != "demo" || (*spec)["params"] != params) continue;
     const auto state = job::observedState(folder);
     if (!state.ok() || state->phase == job::Phase::done) continue;
     if (!job::isActive(state->phase)) RETORT_CHECK(run::requeue(folder));
     return *it;
   }
-  return job::createJob(workspace.jobs(), {{"schema", "retort.job/1"}, {"kind", "demo"}, {"name", fast ? "Demo (fast)" : "Demo"}, {"params", {{"fast", fast}}}});
+  return job::createJob(workspace.jobs(), {{"schema", "retort.job/1"}, {"kind", "demo"}, {"name", "Demo"}, {"params", params}});
 }
 
 Result<Json> execDemo(JobContext& job) {
   bool fast = false;
+  line::DemoSources sources;
   ObjectReader reader(job.params, "spec.json: params");
-  reader.optional("fast", fast);
+  reader.optional("fast", fast).optional("logs", sources.logs).optional("golden", sources.golden).optional("references", sources.references).optional("split", sources.split);
   RETORT_CHECK(reader.finish());
   RETORT_TRY(const auto preset, line::readDemoPreset(fast ? "fast" : "real"));
-  return line::runDemo(job.workspace, job.folder, preset, job.progress, job.stop);
+  return line::runDemo(job.workspace, job.folder, preset, sources, job.progress, job.stop);
 }
 
 int demo(Context& context, const Args& args) {
@@ -63,7 +80,9 @@ int demo(Context& context, const Args& args) {
   }
   context.note("Workspace: " + workspace->root().string());
   if (const double seconds = line::forecastSeconds(*preset); seconds > 0) context.note("This will take about " + formatDuration(seconds) + " on this machine.");
-  const auto id = demoJob(*workspace, fast);
+  const auto params = paramsOf(args, fast);
+  if (!params.ok()) return context.fail(params.error());
+  const auto id = demoJob(*workspace, *params);
   if (!id.ok()) return context.fail(id.error());
   const auto folder = workspace->jobs() / *id;
   if (auto started = run::ensureSupervisor(*workspace); !started.ok()) return context.fail(started.error());
@@ -93,8 +112,9 @@ int demo(Context& context, const Args& args) {
   return done;
 }
 
-const Registration r{{"demo", "", "demo [--fast] [--detach]", "Runs the whole line on the sample project, from logs to verified files.",
-                      {{"--fast", "", "with the built-in tiny model, in about a minute"}, {"--detach", "", "starts it and returns"}}, demo}};
+const Registration r{{"demo", "", "demo [--fast] [--logs L… --golden F --references F] [--detach]", "Runs the whole line on the sample project, from logs to verified files.",
+                      {{"--fast", "", "with the built-in tiny model, in about a minute"}, {"--logs", "L", "logs of your own in place of the sample's (repeatable)"}, {"--golden", "F", "conversations with the right answer: they tune the teacher"},
+                       {"--references", "F", "labels by request id, for evaluation only"}, {"--split", "S", "of the own logs: shares or time:T1,T2"}, {"--detach", "", "starts it and returns"}}, demo}};
 const JobRegistration executor{"demo", execDemo};
 
 }  // namespace

@@ -23,7 +23,8 @@ namespace {
 
 class Demo {
  public:
-  Demo(Stage stage, fs::path folder, const DemoPreset& preset) : m_stage(std::move(stage)), m_folder(std::move(folder)), m_preset(preset) {}
+  Demo(Stage stage, fs::path folder, const DemoPreset& preset, const DemoSources& sources)
+      : m_stage(std::move(stage)), m_folder(std::move(folder)), m_preset(preset), m_sources(sources) {}
 
   Result<Json> run() {
     RETORT_TRY(m_origin, models::Library(m_stage.workspace().root()).resolve(m_preset.model));
@@ -50,10 +51,23 @@ class Demo {
   }
 
  private:
+  bool isSample() const { return m_sources.logs.empty(); }
   fs::path sampleFolder() const { return m_stage.workspace().root() / "sample"; }
 
   Status logsIn() {
     const fs::path tree = sampleFolder() / "logs";
+    if (isSample()) RETORT_CHECK(generate(tree));
+    RETORT_TRY([[maybe_unused]] const Json imported, m_stage.once("import", [&]() -> Result<Json> {
+      logs::ImportOptions options;
+      options.sources = {tree};
+      if (!isSample()) options.sources.assign(m_sources.logs.begin(), m_sources.logs.end());
+      RETORT_TRY(const auto result, logs::importLogs(m_stage.workspace().logsDb(), options, m_stage.stop(), m_stage.progress()));
+      return result.toJson();
+    }));
+    return {};
+  }
+
+  Status generate(const fs::path& tree) {
     RETORT_TRY([[maybe_unused]] const Json generated, m_stage.once("generate", [&]() -> Result<Json> {
       std::error_code error;
       fs::remove_all(sampleFolder(), error);  // a half-written tree of a killed start
@@ -66,12 +80,6 @@ class Demo {
       RETORT_TRY(const auto result, logs::generateLogs(tree, options, m_stage.stop(), m_stage.progress()));
       return result.toJson();
     }));
-    RETORT_TRY([[maybe_unused]] const Json imported, m_stage.once("import", [&]() -> Result<Json> {
-      logs::ImportOptions options;
-      options.sources = {tree};
-      RETORT_TRY(const auto result, logs::importLogs(m_stage.workspace().logsDb(), options, m_stage.stop(), m_stage.progress()));
-      return result.toJson();
-    }));
     return {};
   }
 
@@ -81,9 +89,9 @@ class Demo {
       data::BuildOptions options;
       options.name = "Sample prompts";
       options.use = "prompts";
-      options.golden = sampleFolder() / "logs.golden.jsonl";
-      options.references = sampleFolder() / "logs.gold.jsonl";
-      options.split = m_preset.split;
+      options.golden = isSample() ? sampleFolder() / "logs.golden.jsonl" : fs::path(m_sources.golden);
+      options.references = isSample() ? sampleFolder() / "logs.gold.jsonl" : fs::path(m_sources.references);
+      options.split = m_sources.split.empty() ? m_preset.split : m_sources.split;
       options.seed = m_preset.seed;
       options.system = m_preset.systemPrompt;
       RETORT_TRY(const auto whole, data::buildDataset(m_stage.workspace(), options, m_stage.stop(), m_stage.progress()));
@@ -174,15 +182,16 @@ class Demo {
   Stage m_stage;
   fs::path m_folder;
   const DemoPreset& m_preset;
+  const DemoSources& m_sources;
   fs::path m_origin;
 };
 
 }  // namespace
 
-Result<Json> runDemo(const Workspace& workspace, const std::filesystem::path& folder, const DemoPreset& preset, const ProgressFn& progress, std::stop_token stop) {
+Result<Json> runDemo(const Workspace& workspace, const std::filesystem::path& folder, const DemoPreset& preset, const DemoSources& sources, const ProgressFn& progress, std::stop_token stop) {
   RETORT_CHECK(workspace.requireWritable());
   RETORT_TRY(auto ledger, Ledger::open(folder));
-  return Demo(Stage(workspace, std::move(ledger), progress, stop), folder, preset).run();
+  return Demo(Stage(workspace, std::move(ledger), progress, stop), folder, preset, sources).run();
 }
 
 double forecastSeconds(const DemoPreset& preset) {

@@ -92,6 +92,7 @@ class TestLayers : public QObject {
   }
 
   void windowAndCommandLineLinkNoTorch() {
+    if (!std::getenv("RETORT_BIN")) QSKIP("RETORT_BIN is not set");
     int looked = 0;
     for (const char* name : {"retort", "retort-cli", "retort-worker"}) {
       const fs::path program = fs::path(std::getenv("RETORT_BIN")) / name;
