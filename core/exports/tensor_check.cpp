@@ -82,7 +82,7 @@ class Comparison {
       }
     }
     const double relative = total > 0 ? std::sqrt(error / total) : std::sqrt(error);
-    if (!(relative <= m_report.worstError)) m_report.worstError = relative, m_report.worst = name;
+    if (relative != 0 && !(relative <= m_report.worstError)) m_report.worstError = relative, m_report.worst = name;
     m_meter.at(++m_report.tensors);
   }
   void missing(const std::string& what) {

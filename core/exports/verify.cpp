@@ -46,7 +46,8 @@ Status checkTensors(Verdict& verdict, const Student& student, const Target& targ
     addCheck(verdict, "tensors", false, report.error().text());
     return {};
   }
-  addCheck(verdict, "tensors", report->ok, report->ok ? fill("{} tensors within their type's error; the worst, {}, by {} of its size", {std::to_string(report->tensors), report->worst, formatPercent(report->worstError, 3)}) : report->firstBad);
+  addCheck(verdict, "tensors", report->ok, !report->ok ? report->firstBad : report->worst.empty() ? fill("every value of {} tensors is equal", {std::to_string(report->tensors)})
+                      : fill("{} tensors within their type's error; the worst, {}, by {} of its size", {std::to_string(report->tensors), report->worst, formatPercent(report->worstError, 3)}));
   return {};
 }
 
