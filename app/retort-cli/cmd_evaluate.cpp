@@ -2,12 +2,30 @@
 #include "app/retort-cli/cli.h"
 #include "base/files.h"
 #include "base/format.h"
+#include "base/ids.h"
+#include "job/job_folder.h"
+#include "job/run_spec.h"
 #include "models/library.h"
 #include "report/evaluator.h"
 #include "report/report.h"
+#include "run/supervisor.h"
 
 namespace retort::cli {
 namespace {
+
+/// The model that a run started from, for gates that compare with it.
+Result<std::string> beforeTraining(const Workspace& workspace, const std::string& run) {
+  const Error unknown{"cli.evaluate.base", "The gate needs the model before training", {}, "\"" + shown(run) + "\" is no run whose layers were kept as they were", "Name the model with --base.", {}, {}};
+  const auto id = resolveProduct(workspace.runs(), run, "run", [&](const std::string& candidate) {
+    const auto spec = readJsonFile(workspace.runs() / candidate / "spec.json");
+    return spec.ok() && spec->is_object() ? spec->value("name", std::string()) : std::string();
+  });
+  if (!id.ok()) return unknown;
+  RETORT_TRY(const Json json, readJsonFile(workspace.runs() / *id / "spec.json"));
+  RETORT_TRY(const auto spec, job::runSpecFromJson(json, "spec.json"));
+  if (!spec.student.layers.empty() || spec.student.model.path.empty()) return unknown;
+  return spec.student.model.path;
+}
 
 /// teacher, base and student by their options, the positional models as students (the first) and others.
 Result<report::EvaluateOptions> optionsOf(const Workspace& workspace, const Args& args) {
@@ -22,6 +40,10 @@ Result<report::EvaluateOptions> optionsOf(const Workspace& workspace, const Args
   };
   if (args.has("--against")) RETORT_CHECK(add(args.get("--against"), "teacher"));
   if (args.has("--base")) RETORT_CHECK(add(args.get("--base"), "base"));
+  else if (const std::string gate = args.get("--gate"); gate == "improved" || gate == "no-regression") {
+    RETORT_TRY(const auto before, beforeTraining(workspace, args.positional().front()));
+    RETORT_CHECK(add(before, "base"));
+  }
   for (std::size_t i = 0; i < args.positional().size(); ++i) RETORT_CHECK(add(args.positional()[i], i == 0 ? "student" : "other"));
   RETORT_TRY(const auto rows, args.integer("--rows", 0));
   options.maxRows = static_cast<int>(rows);
@@ -39,33 +61,63 @@ int gateExit(const report::Report& r, const std::string& gate) {
     return nullptr;
   };
   if (gate == "noninferior") {
-    if (!r.verdict || r.verdict->source == "teacher") return gateUndecided;
-    if (r.verdict->bound > 0) return done;
-    return r.verdict->sentence.starts_with("Worse") ? gateFailed : gateUndecided;
+    if (!r.verdict) return gateUndecided;
+    return r.verdict->decision == "as-good" ? done : r.verdict->decision == "worse" ? gateFailed : gateUndecided;
   }
   const auto* d = find("base");
   if (!d) return gateUndecided;
   const auto bound = metrics::tango(d->counts, 0.9);  // one-sided 95 %
   if (gate == "improved") return bound.low > 0 ? done : bound.high <= 0 ? gateFailed : gateUndecided;
-  return bound.high < 0 ? gateFailed : bound.low >= -0.02 ? done : gateUndecided;  // no-regression
+  const double margin = r.verdict && r.verdict->margin > 0 ? r.verdict->margin : 0.02;
+  return bound.high < 0 ? gateFailed : bound.low > -margin ? done : gateUndecided;  // no-regression
 }
 
+std::string xmlEscaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '&') out += "&amp;";
+    else if (c == '<') out += "&lt;";
+    else if (c == '"') out += "&quot;";
+    else out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+  }
+  return out;
+}
+
+/// One test case a gate (or "evaluate"), with the figures as its output; undecided is a failure that says so.
 Status writeJunit(const std::filesystem::path& file, const report::Report& r, const std::string& gate, int code) {
-  std::string xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"retort evaluate\" tests=\"1\" failures=\"" + std::to_string(code == done ? 0 : 1) + "\"><testcase name=\"" + gate + "\">";
-  if (code != done) xml += "<failure message=\"" + std::string(code == gateFailed ? "failed" : "undecided") + "\">" + (r.verdict ? r.verdict->sentence : "") + "</failure>";
-  return writeFileAtomically(file, xml + "</testcase></testsuite>\n");
+  std::string figures;
+  for (const auto& m : r.models) figures += m.role + " " + m.name + ": " + formatPercent(m.accuracy) + " of " + formatCount(r.rows) + " rows\n";
+  std::string xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"retort evaluate\" tests=\"1\" failures=\"" + std::to_string(code == done ? 0 : 1) +
+                    "\">\n  <testcase classname=\"" + xmlEscaped(r.dataset) + "\" name=\"" + gate + "\">\n";
+  if (code != done) xml += "    <failure message=\"" + std::string(code == gateFailed ? "failed" : "undecided") + "\">" + xmlEscaped(r.verdict ? r.verdict->sentence : "") + "</failure>\n";
+  return writeFileAtomically(file, xml + "    <system-out>" + xmlEscaped(figures) + "</system-out>\n  </testcase>\n</testsuite>\n");
 }
 
 void printReport(const Context& context, const report::Report& r) {
   context.print("Report " + r.id + ": " + formatCount(r.rows) + " rows, reference: " + r.source);
   for (const auto& m : r.models)
     context.print("  " + m.role + "  " + m.name + "  accuracy " + formatPercent(m.accuracy) + " (" + formatNumber(m.interval.low * 100, 1) + "–" + formatNumber(m.interval.high * 100, 1) + ")" +
-                  (m.latency ? "  p50 " + formatNumber(m.latency->requestP50, 1) + " ms  " + formatNumber(m.latency->tokensPerSecond, 1) + " tokens/s" : "") + "  " + formatBytes(m.bytes));
+                  (m.latency ? "  p50 " + formatNumber(m.latency->requestP50, 1) + " ms  " + formatNumber(m.latency->tokensPerSecond, 1) + " tokens/s" : "") + "  " + (m.logged ? std::string("logged answers") : formatBytes(m.bytes)));
   for (const auto& d : r.differences)
     context.print("  " + d.first + " − " + d.second + ": " + formatNumber(d.counts.difference() * 100, 1) + " points (" + formatNumber(d.interval.low * 100, 1) + " to " + formatNumber(d.interval.high * 100, 1) +
                   "), McNemar p " + formatNumber(d.p, 4));
   if (r.verdict) context.print(r.verdict->sentence);
+  if (r.baseVerdict && (!r.verdict || r.verdict->sentence != r.baseVerdict->sentence)) context.print(r.baseVerdict->sentence);
+  for (const auto& alarm : r.alarms) context.print("Got worse: " + alarm);
   context.printJson(report::toJson(r));
+}
+
+/// The evaluation as a job of the supervisor.
+int detach(Context& context, const Workspace& workspace, const report::EvaluateOptions& options) {
+  Json models = Json::array();
+  for (const auto& m : options.models) models.push_back({{"name", m.name}, {"path", std::filesystem::absolute(m.path).string()}, {"role", m.role}, {"latency", m.measureLatency}});
+  const auto id = job::createJob(workspace.jobs(), {{"schema", "retort.job/1"}, {"kind", "evaluate"}, {"name", "evaluation"},
+                                                    {"params", {{"dataset", options.dataset}, {"part", options.part}, {"max_rows", options.maxRows}, {"models", models}}}});
+  if (!id.ok()) return context.fail(id.error());
+  if (auto started = run::ensureSupervisor(workspace); !started.ok()) return context.fail(started.error());
+  context.print("Started job " + *id);
+  context.printJson({{"id", *id}});
+  return done;
 }
 
 int evaluateVerb(Context& context, const Args& args) {
@@ -76,6 +128,7 @@ int evaluateVerb(Context& context, const Args& args) {
   if (!gate.empty() && gate != "noninferior" && gate != "improved" && gate != "no-regression") return context.usage("--gate is noninferior, improved or no-regression");
   const auto options = optionsOf(*workspace, args);
   if (!options.ok()) return context.fail(options.error());
+  if (args.has("--detach")) return detach(context, *workspace, *options);
   const auto id = report::evaluate(*workspace, *options, context.progress(), context.stop);
   if (!id.ok()) return context.fail(id.error());
   const auto r = report::loadReport(*workspace, *id);
@@ -138,6 +191,7 @@ Result<Json> execEvaluate(JobContext& job) {
     report::ModelToEvaluate item;
     item.name = m.value("name", std::string());
     item.role = m.value("role", std::string("other"));
+    item.measureLatency = m.value("latency", true);
     RETORT_TRY(item.path, library.resolve(m.value("path", item.name)));
     options.models.push_back(std::move(item));
   }
@@ -148,7 +202,8 @@ Result<Json> execEvaluate(JobContext& job) {
 const Registration e{{"evaluate", "", "evaluate MODEL… --dataset D [--against TEACHER] [--base M] [--gate noninferior|improved|no-regression] [--junit FILE]",
                       "Judges models on held-out rows, with intervals, and writes a report; a gate exits with 5 (failed) or 6 (undecided).",
                       {{"--dataset", "D", "id or name"}, {"--against", "TEACHER", "the teacher"}, {"--base", "M", "the student before training"}, {"--gate", "GATE", "noninferior, improved or no-regression"},
-                       {"--junit", "FILE", "also as JUnit XML"}, {"--part", "PART", "test or validation"}, {"--rows", "N", "at most so many rows"}, {"--no-latency", "", "answers only"}}, evaluateVerb}};
+                       {"--junit", "FILE", "also as JUnit XML"}, {"--part", "PART", "test or validation"}, {"--rows", "N", "at most so many rows"}, {"--no-latency", "", "answers only"},
+                       {"--detach", "", "as a job in the background"}}, evaluateVerb}};
 const Registration l{{"report", "list", "report list", "Lists reports.", {}, listVerb}};
 const Registration s{{"report", "show", "report show ID", "Shows a report's figures.", {}, showVerb}};
 const Registration h{{"report", "html", "report html ID OUT", "Writes a report as one self-contained page.", {}, htmlVerb}};

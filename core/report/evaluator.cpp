@@ -11,7 +11,10 @@
 #include "job/row.h"
 #include "job/rpc.h"
 #include "lab/answer_cache.h"
+#include "metrics/rouge.h"
+#include "metrics/text_scores.h"
 #include "models/model_source.h"
+#include "report/compare.h"
 #include "report/report.h"
 
 namespace retort::report {
@@ -27,6 +30,7 @@ struct Facts {
   data::EvalPlan plan;
   std::vector<HeldOut> rows;
   std::string source;               ///< annotation | teacher
+  std::int64_t unreferenced = 0;
 };
 
 Result<Facts> factsOf(const Workspace& workspace, const EvaluateOptions& options) {
@@ -43,7 +47,10 @@ Result<Facts> factsOf(const Workspace& workspace, const EvaluateOptions& options
     std::string reference;
     if (const auto it = byId.find(row.id); it != byId.end()) reference = it->second;
     else if (byId.empty() && row.target.is_object()) reference = job::contentText(row.target);
-    else continue;
+    else {
+      ++facts.unreferenced;
+      continue;
+    }
     facts.rows.push_back({std::move(row), std::move(reference)});
     if (options.maxRows > 0 && facts.rows.size() == static_cast<std::size_t>(options.maxRows)) break;
   }
@@ -137,71 +144,66 @@ class Examiner {
   std::stop_token m_stop;
 };
 
-/// Mean over the labels that occur among references of the F1 of predicting them.
-double macroF1(const data::EvalPlan& plan, const std::vector<HeldOut>& rows, const std::vector<std::string>& said) {
-  struct Counts { std::int64_t tp = 0, fp = 0, fn = 0; };
-  std::map<std::string, Counts> byLabel;
+/// Right, valid, macro-F1 or text scores of one model's answers; adds them to the rows.
+void grade(const Facts& facts, const std::vector<std::string>& answers, ModelScore& score, std::vector<RowAnswer>& rows) {
+  std::vector<std::string> said, wanted;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    const auto reference = data::extractAnswer(plan, rows[i].reference), answer = data::extractAnswer(plan, said[i]);
-    if (answer == reference) {
-      ++byLabel[reference].tp;
-    } else {
-      ++byLabel[reference].fn;
-      if (!answer.empty()) ++byLabel[answer].fp;
-    }
+    const bool right = data::agrees(facts.plan, answers[i], rows[i].reference);
+    said.push_back(data::extractAnswer(facts.plan, answers[i]));
+    wanted.push_back(data::extractAnswer(facts.plan, rows[i].reference));
+    score.right += right ? 1 : 0;
+    score.valid += said.back().empty() ? 0 : 1;
+    rows[i].answers.push_back(answers[i]);
+    rows[i].right.push_back(right);
   }
-  double sum = 0;
-  std::int64_t labels = 0;
-  for (const auto& [label, c] : byLabel) {
-    if (c.tp + c.fn == 0) continue;  // never a reference here
-    ++labels;
-    sum += 2.0 * static_cast<double>(c.tp) / static_cast<double>(2 * c.tp + c.fp + c.fn);
+  const auto n = static_cast<double>(rows.size());
+  score.accuracy = static_cast<double>(score.right) / n;
+  score.interval = metrics::wilson(score.right, static_cast<std::int64_t>(rows.size()));
+  if (facts.plan.extractor == "label") {
+    auto table = metrics::classify(said, wanted);
+    score.macroF1 = table.macroF1;
+    score.classes = std::move(table.classes);
+    return;
   }
-  return labels > 0 ? sum / static_cast<double>(labels) : 0;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    score.tokenF1 += metrics::squadF1(answers[i], rows[i].reference, metrics::SquadVariant::v2) / n;
+    score.rougeL += metrics::rougeL(rows[i].reference, answers[i]).f1 / n;
+  }
 }
 
-Difference pairedDifference(const Report& report, const std::vector<RowAnswer>& rows, std::size_t first, std::size_t second) {
-  Difference d;
-  d.first = report.models[first].name;
-  d.second = report.models[second].name;
-  d.counts.n = static_cast<std::int64_t>(rows.size());
-  for (const auto& row : rows) {
-    if (row.right[first] && row.right[second]) ++d.both;
-    else if (row.right[first]) ++d.counts.b;
-    else if (row.right[second]) ++d.counts.c;
-    else ++d.neither;
+/// The logged answers of the teacher, where annotations judge and no teacher was named: known without asking anybody.
+std::optional<ModelScore> loggedTeacher(const Facts& facts, const EvaluateOptions& options, std::vector<std::string>& answers) {
+  if (facts.source == "teacher") return {};
+  for (const auto& model : options.models)
+    if (model.role == "teacher") return {};
+  for (const auto& held : facts.rows) {
+    if (!held.row.target.is_object() || held.row.teacher == "gold") return {};
+    answers.push_back(job::contentText(held.row.target));
   }
-  d.interval = metrics::tango(d.counts);
-  d.p = metrics::mcNemarP(d.counts.b, d.counts.c);
-  return d;
+  ModelScore score;
+  score.name = facts.dataset.teacher.empty() ? facts.rows.front().row.teacher : facts.dataset.teacher;
+  if (score.name.empty()) score.name = "logged answers";
+  score.role = "teacher";
+  score.logged = true;
+  return score;
 }
 
-std::optional<std::size_t> indexOf(const Report& report, std::string_view role) {
-  for (std::size_t i = 0; i < report.models.size(); ++i)
-    if (report.models[i].role == role) return i;
-  return {};
+/// Rows of one group (a conversation, near-duplicates) count as one in intervals.
+std::vector<int> clustersOf(const Facts& facts) {
+  std::map<std::string, int> numbers;
+  std::vector<int> out;
+  for (const auto& held : facts.rows) out.push_back(numbers.emplace(held.row.group.empty() ? "row " + held.row.id : held.row.group, static_cast<int>(numbers.size())).first->second);
+  return out;
 }
 
-/// Differences, agreement and the verdict from the rows' right and wrong.
-void compare(Report& report, const Facts& facts, const std::vector<RowAnswer>& rows) {
-  const auto teacher = indexOf(report, "teacher"), base = indexOf(report, "base"), student = indexOf(report, "student");
-  if (teacher)
-    for (std::size_t i = 0; i < report.models.size(); ++i) {
-      for (const auto& row : rows) report.models[i].agreeing += data::agrees(facts.plan, row.answers[i], row.answers[*teacher]) ? 1 : 0;
-      report.models[i].agreement = static_cast<double>(report.models[i].agreeing) / static_cast<double>(rows.size());
-    }
-  if (!student) return;
-  if (teacher) report.differences.push_back(pairedDifference(report, rows, *student, *teacher));
-  if (base) report.differences.push_back(pairedDifference(report, rows, *student, *base));
-  for (std::size_t i = 0; i < report.models.size(); ++i)
-    if (report.models[i].role == "other") report.differences.push_back(pairedDifference(report, rows, *student, i));
-  if (facts.source == "teacher") {
-    const auto right = report.models[*student].right;
-    report.verdict = judge(right, 0, report.rows - right, 0, facts.plan.margin, facts.plan.alpha, "teacher");
-  } else if (teacher) {
-    const auto& d = report.differences.front();
-    report.verdict = judge(d.both, d.counts.b, d.counts.c, d.neither, facts.plan.margin, facts.plan.alpha, facts.source);
+/// Reports so far on the same part of the same data, and this one.
+std::int64_t openingOf(const Workspace& workspace, const Report& report) {
+  std::int64_t count = 1;
+  for (const auto& id : listReports(workspace)) {
+    const auto json = readJsonFile(workspace.reports() / id / "report.json");
+    if (json.ok() && json->is_object() && json->value("dataset_sha256", std::string()) == report.datasetSha256 && json->value("part", std::string()) == report.part) ++count;
   }
+  return count;
 }
 
 Status write(const fs::path& folder, const Report& report, const std::vector<RowAnswer>& rows) {
@@ -212,7 +214,7 @@ Status write(const fs::path& folder, const Report& report, const std::vector<Row
   return writeFileAtomically(folder / "report.html", toHtml(report, rows));
 }
 
-/// The last user message, at most 300 bytes of it.
+/// The last user message, at most about 300 bytes of it.
 std::string previewOf(const job::Row& row) {
   std::string text;
   for (const auto& message : row.messages)
@@ -235,25 +237,23 @@ Result<std::string> evaluate(const Workspace& workspace, const EvaluateOptions& 
   report.source = facts.source;
   report.labels = facts.plan.labels;
   report.rows = static_cast<std::int64_t>(facts.rows.size());
+  report.unreferenced = facts.unreferenced;
   std::vector<RowAnswer> rows;
   for (const auto& held : facts.rows) rows.push_back({held.row.id, previewOf(held.row), held.reference, {}, {}});
   Examiner examiner(workspace, options, facts, progress, stop);
   for (const auto& model : options.models) {
     ModelScore score;
     RETORT_TRY(const auto answers, examiner.answers(model, score));
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      const bool right = data::agrees(facts.plan, answers[i], rows[i].reference);
-      score.right += right ? 1 : 0;
-      score.valid += data::extractAnswer(facts.plan, answers[i]).empty() ? 0 : 1;
-      rows[i].answers.push_back(answers[i]);
-      rows[i].right.push_back(right);
-    }
-    score.accuracy = static_cast<double>(score.right) / static_cast<double>(report.rows);
-    score.interval = metrics::wilson(score.right, report.rows);
-    if (facts.plan.extractor == "label") score.macroF1 = macroF1(facts.plan, facts.rows, answers);
+    grade(facts, answers, score, rows);
     report.models.push_back(std::move(score));
   }
-  compare(report, facts, rows);
+  std::vector<std::string> logged;
+  if (auto score = loggedTeacher(facts, options, logged)) {
+    grade(facts, logged, *score, rows);
+    report.models.push_back(std::move(*score));
+  }
+  compareModels(report, facts.plan, rows, clustersOf(facts));
+  report.opening = openingOf(workspace, report);
   report.created = isoUtc(utcMicros());
   RETORT_TRY(auto folder, beginProduct(workspace.reports(), report.id));
   RETORT_CHECK(write(folder.path(), report, rows));

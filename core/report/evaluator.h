@@ -27,8 +27,9 @@ struct EvaluateOptions {
 };
 
 /// Greedy answers of every model for every row (cached by model, prompt and settings), right or wrong by the dataset's plan, and the
-/// Report reports/<id>/ {report.json, rows.jsonl, report.html}. References come from references.jsonl, else the row's own target where
-/// the plan says that the teacher is the reference; rows without one are left out and counted. Returns the id.
+/// Report reports/<id>/ {report.json, rows.jsonl, report.html}. References come from references.jsonl, else the rows' own targets where
+/// there are no annotations at all; rows without one are left out and counted. Where annotations judge and no teacher is named, the
+/// teacher's logged answers are scored too. Returns the id.
 Result<std::string> evaluate(const Workspace& workspace, const EvaluateOptions& options, const ProgressFn& progress = {}, std::stop_token stop = {});
 
 }  // namespace retort::report

@@ -1,9 +1,6 @@
 // Reports to and from JSON; the verdict.
 #include "report/report.h"
 
-#include <algorithm>
-#include <cmath>
-
 #include "base/files.h"
 #include "base/format.h"
 #include "base/ids.h"
@@ -28,17 +25,46 @@ Latency latencyFrom(const Json& json) {
           json.value("rows", std::int64_t{0}), json.value("definition", std::string())};
 }
 
+Json classesJson(const std::vector<metrics::ClassScore>& classes) {
+  Json out = Json::array();
+  for (const auto& c : classes)
+    out.push_back({{"label", c.label}, {"support", c.support}, {"predicted", c.predicted}, {"correct", c.correct}, {"precision", c.precision}, {"recall", c.recall}, {"f1", c.f1}});
+  return out;
+}
+
+std::vector<metrics::ClassScore> classesFrom(const Json& json) {
+  std::vector<metrics::ClassScore> out;
+  if (!json.is_array()) return out;
+  for (const auto& c : json)
+    if (c.is_object())
+      out.push_back({c.value("label", std::string()), c.value("support", std::int64_t{0}), c.value("predicted", std::int64_t{0}), c.value("correct", std::int64_t{0}),
+                     numberOf(c.value("precision", Json(0)), 0), numberOf(c.value("recall", Json(0)), 0), numberOf(c.value("f1", Json(0)), 0)});
+  return out;
+}
+
 Json modelJson(const ModelScore& m) {
-  return {{"name", m.name}, {"path", m.path}, {"sha256", m.sha256}, {"role", m.role}, {"right", m.right}, {"valid", m.valid}, {"agreeing", m.agreeing},
+  Json out = {{"name", m.name}, {"path", m.path}, {"sha256", m.sha256}, {"role", m.role}, {"right", m.right}, {"valid", m.valid}, {"agreeing", m.agreeing},
           {"accuracy", m.accuracy}, {"interval", intervalJson(m.interval)}, {"macro_f1", m.macroF1}, {"agreement", m.agreement ? Json(*m.agreement) : Json(nullptr)},
-          {"latency", m.latency ? latencyJson(*m.latency) : Json(nullptr)}, {"bytes", m.bytes}, {"parameters", m.parameters}};
+          {"latency", m.latency ? latencyJson(*m.latency) : Json(nullptr)}, {"bytes", m.logged ? Json(nullptr) : Json(m.bytes)}, {"parameters", m.logged ? Json(nullptr) : Json(m.parameters)},
+          {"logged", m.logged}};
+  if (m.classes.empty()) {
+    out["token_f1"] = m.tokenF1;
+    out["rouge_l"] = m.rougeL;
+  } else {
+    out["classes"] = classesJson(m.classes);
+  }
+  return out;
 }
 
 Result<ModelScore> modelFrom(const Json& json, const std::string& where) {
   ModelScore m;
   ObjectReader r(json, where);
   r.required("name", m.name).optional("path", m.path).optional("sha256", m.sha256).required("role", m.role).optional("right", m.right).optional("valid", m.valid);
-  r.optional("agreeing", m.agreeing).required("accuracy", m.accuracy).optional("macro_f1", m.macroF1).optional("bytes", m.bytes).optional("parameters", m.parameters);
+  r.optional("agreeing", m.agreeing).required("accuracy", m.accuracy).optional("macro_f1", m.macroF1).optional("logged", m.logged);
+  r.optional("token_f1", m.tokenF1).optional("rouge_l", m.rougeL);
+  if (const Json* v = r.member("bytes"); v && v->is_number_unsigned()) m.bytes = v->get<std::uint64_t>();
+  if (const Json* v = r.member("parameters"); v && v->is_number_integer()) m.parameters = v->get<std::int64_t>();
+  if (const Json* v = r.member("classes")) m.classes = classesFrom(*v);
   if (const Json* v = r.member("interval")) m.interval = intervalFrom(*v);
   if (const Json* v = r.member("agreement"); v && v->is_number()) m.agreement = v->get<double>();
   if (const Json* v = r.member("latency"); v && v->is_object()) m.latency = latencyFrom(*v);
@@ -47,8 +73,32 @@ Result<ModelScore> modelFrom(const Json& json, const std::string& where) {
 }
 
 Json differenceJson(const Difference& d) {
-  return {{"first", d.first}, {"second", d.second}, {"estimate", d.counts.difference()}, {"interval", intervalJson(d.interval)}, {"mcnemar_p", d.p},
+  return {{"first", d.first}, {"second", d.second}, {"estimate", d.counts.difference()}, {"interval", intervalJson(d.interval)}, {"mcnemar_p", d.p}, {"holm_p", d.pHolm},
+          {"detectable", d.detectable},
           {"both", d.both}, {"only_first", d.counts.b}, {"only_second", d.counts.c}, {"neither", d.neither}, {"rows", d.counts.n}};
+}
+
+Json verdictJson(const std::optional<Verdict>& v) {
+  if (!v) return nullptr;
+  return {{"sentence", v->sentence}, {"decision", v->decision}, {"source", v->source}, {"margin", v->margin}, {"alpha", v->alpha}, {"mean", v->mean}, {"bound", v->bound}, {"upper", v->upper},
+          {"method", v->method}, {"rows_needed", v->rowsNeeded}};
+}
+
+std::optional<Verdict> verdictFrom(const Json* json) {
+  if (!json || !json->is_object()) return {};
+  const auto number = [&](const char* key) { return numberOf(json->value(key, Json(0)), 0); };
+  Verdict v;
+  v.sentence = json->value("sentence", std::string());
+  v.source = json->value("source", std::string());
+  v.margin = number("margin");
+  v.alpha = number("alpha");
+  v.bound = number("bound");
+  v.rowsNeeded = json->value("rows_needed", std::int64_t{0});
+  v.upper = number("upper");
+  v.mean = number("mean");
+  v.decision = json->value("decision", std::string());
+  v.method = json->value("method", std::string());
+  return v;
 }
 
 }  // namespace
@@ -57,13 +107,10 @@ Json toJson(const Report& report) {
   Json models = Json::array(), differences = Json::array();
   for (const auto& m : report.models) models.push_back(modelJson(m));
   for (const auto& d : report.differences) differences.push_back(differenceJson(d));
-  Json verdict = nullptr;
-  if (report.verdict)
-    verdict = {{"sentence", report.verdict->sentence}, {"source", report.verdict->source}, {"margin", report.verdict->margin}, {"alpha", report.verdict->alpha},
-               {"bound", report.verdict->bound}, {"rows_needed", report.verdict->rowsNeeded}};
   return {{"schema", "retort.report/1"}, {"id", report.id}, {"created", report.created}, {"dataset", report.dataset}, {"dataset_sha256", report.datasetSha256},
           {"plan_sha256", report.planHash}, {"part", report.part}, {"source", report.source}, {"rows", report.rows}, {"labels", report.labels},
-          {"models", models}, {"differences", differences}, {"verdict", verdict}};
+          {"unreferenced", report.unreferenced}, {"opening", report.opening}, {"models", models}, {"differences", differences}, {"verdict", verdictJson(report.verdict)},
+          {"base_verdict", verdictJson(report.baseVerdict)}, {"gap_recovered", report.gapRecovered ? Json(*report.gapRecovered) : Json(nullptr)}, {"alarms", report.alarms}};
 }
 
 Result<Report> reportFromJson(const Json& json, std::string_view where) {
@@ -73,7 +120,10 @@ Result<Report> reportFromJson(const Json& json, std::string_view where) {
   r.optional("plan_sha256", report.planHash).optional("part", report.part).optional("source", report.source).required("rows", report.rows).optional("labels", report.labels);
   const Json* models = r.member("models", true);
   const Json* differences = r.member("differences");
-  const Json* verdict = r.member("verdict");
+  r.optional("unreferenced", report.unreferenced).optional("opening", report.opening).optional("alarms", report.alarms);
+  report.verdict = verdictFrom(r.member("verdict"));
+  report.baseVerdict = verdictFrom(r.member("base_verdict"));
+  if (const Json* v = r.member("gap_recovered"); v && v->is_number()) report.gapRecovered = v->get<double>();
   RETORT_CHECK(r.finish(true));
   for (std::size_t i = 0; models->is_array() && i < models->size(); ++i) {
     RETORT_TRY(auto model, modelFrom((*models)[i], std::string(where) + ": models[" + std::to_string(i) + "]"));
@@ -89,43 +139,50 @@ Result<Report> reportFromJson(const Json& json, std::string_view where) {
       item.neither = d.value("neither", std::int64_t{0});
       item.interval = intervalFrom(d.value("interval", Json()));
       item.p = numberOf(d.value("mcnemar_p", Json(1)), 1);
+      item.pHolm = numberOf(d.value("holm_p", Json(1)), 1);
+      item.detectable = numberOf(d.value("detectable", Json(0)), 0);
       report.differences.push_back(std::move(item));
     }
-  if (verdict && verdict->is_object())
-    report.verdict = Verdict{verdict->value("sentence", std::string()), verdict->value("source", std::string()), numberOf(verdict->value("margin", Json(0)), 0),
-                             numberOf(verdict->value("alpha", Json(0)), 0), numberOf(verdict->value("bound", Json(0)), 0), verdict->value("rows_needed", std::int64_t{0})};
   return report;
 }
 
-Verdict judge(std::int64_t both, std::int64_t onlyStudent, std::int64_t onlyTeacher, std::int64_t neither, double margin, double alpha, std::string_view source) {
-  Verdict v;
-  v.source = source;
-  v.margin = margin;
-  v.alpha = alpha;
-  const std::int64_t n = both + onlyStudent + onlyTeacher + neither;
-  if (n == 0) return v.sentence = "Not decided: about 1,000 more rows needed.", v;
-  if (source == "teacher") {
-    // The reference is the teacher itself: a row is right where the student says the same.
-    v.sentence = "Agrees with the teacher on " + formatPercent(static_cast<double>(both + onlyStudent) / static_cast<double>(n)) + "; no reference says more.";
-    return v;
-  }
-  // c takes four values: both right: margin; only the student: 1; only the teacher: margin - 1; neither: 0.
-  const double rows = static_cast<double>(n);
-  const double mean = (static_cast<double>(both) * margin + static_cast<double>(onlyStudent) + static_cast<double>(onlyTeacher) * (margin - 1)) / rows;
-  const double squares = (static_cast<double>(both) * margin * margin + static_cast<double>(onlyStudent) + static_cast<double>(onlyTeacher) * (margin - 1) * (margin - 1)) / rows;
-  const double variance = std::max(0.0, squares - mean * mean) * rows / std::max(1.0, rows - 1);
-  const double se = std::sqrt(variance / rows), z = metrics::normalQuantile(1 - alpha);
-  v.bound = mean - z * se;
-  if (v.bound > 0) v.sentence = "As good as the teacher (within " + formatNumber(margin * 100, margin * 100 == std::floor(margin * 100) ? 0 : 1) + " %).";
-  else if (mean + z * se < 0) v.sentence = "Worse than the teacher.";
-  else {
-    // Rows at which a student equal to its teacher would be shown to be (power .8), from the observed variance; at least one more.
-    const double gap = std::max(mean, margin / 2);
-    const double needed = std::pow((z + metrics::normalQuantile(0.8)) / gap, 2) * variance;
-    v.rowsNeeded = std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(needed)) - n);
-    v.sentence = "Not decided: about " + formatCount(v.rowsNeeded) + " more rows needed.";
-  }
-  return v;
+namespace {
+Verdict verdictOf(const metrics::Verdict& v, const metrics::MarginRule& rule, std::string_view source) {
+  Verdict out;
+  out.sentence = v.sentence;
+  out.source = source;
+  out.margin = rule.margin;
+  out.alpha = rule.alpha;
+  out.bound = v.bounds.low;
+  out.rowsNeeded = v.moreRows;
+  out.upper = v.bounds.high;
+  out.mean = v.mean;
+  out.decision = metrics::decisionName(v.decision);
+  out.method = v.method;
+  return out;
+}
+}  // namespace
+
+Verdict judge(const std::vector<double>& student, const std::vector<double>& teacher, const std::vector<int>& clusters, double margin, double alpha, std::string_view source) {
+  const metrics::MarginRule rule{margin, true, alpha, 12'345};
+  if (source != "teacher") return verdictOf(metrics::nonInferiority(student, teacher, clusters, rule), rule, source);
+  // The reference is the teacher itself: a row is right where the student says the same.
+  metrics::Verdict v;
+  v.decision = metrics::Decision::onlyAgreement;
+  v.mean = metrics::meanError(student).mean;
+  v.bounds = {0, 0};
+  v.method = "none";
+  v.sentence = metrics::sentenceAgreement(v.mean);
+  return verdictOf(v, rule, source);
+}
+
+std::optional<Verdict> judgeBase(const std::vector<double>& base, const std::vector<double>& teacher, const std::vector<int>& clusters, double margin, double alpha) {
+  const metrics::MarginRule rule{margin, false, alpha, 12'345};
+  metrics::Verdict v = metrics::nonInferiority(base, teacher, clusters, rule);
+  if (v.decision != metrics::Decision::asGood) return {};
+  v.decision = metrics::Decision::useBase;
+  v.sentence = metrics::kSentenceUseBase;
+  return verdictOf(v, rule, "annotation");
 }
 
 std::vector<std::string> listReports(const Workspace& workspace) { return listProducts(workspace.reports()); }
