@@ -153,7 +153,10 @@ void DocumentReader::cutValues(Chunk& chunk) {
     if (m_inString) {
       if (m_isEscaped) m_isEscaped = false;
       else if (c == '\\') m_isEscaped = true;
-      else if (c == '"') m_inString = false;
+      else if (c == '"') {
+        m_inString = false;
+        if (m_depth == 0) finish(i + 1);
+      }
       continue;
     }
     if (m_valueBegin == std::string::npos) {

@@ -122,6 +122,14 @@ struct ImportWriter::State {
 
   State(FileLock l, store::Database d) : lock(std::move(l)), db(std::move(d)) {}
 
+  /// Sentences about files; a tree of thousands of cut files must not make a page of them.
+  void note(std::string sentence) {
+    constexpr std::size_t kMost = 20;
+    if (summary.notes.size() < kMost) summary.notes.push_back(std::move(sentence));
+    else if (++notesLeftOut == 1) summary.notes.push_back({});
+    if (notesLeftOut > 0) summary.notes.back() = "… and " + std::to_string(notesLeftOut) + " more";
+  }
+  std::size_t notesLeftOut = 0;
   Status prepare();
   Status loadDictionary();
   Status loadKeys();
@@ -250,7 +258,7 @@ Result<FileStart> ImportWriter::State::beginFile(const ListedFile& file, FileRow
   const bool goesOn = sameRules && head == oldHead && file.size >= oldSize && (file.size > oldSize || isSame) && state != kDamagedFile && start.mode != FileMode::array;
   if (!goesOn && (start.offset > 0 || state != kPartialFile)) {
     if (!(isSame && sameRules))
-      summary.notes.push_back(shown(file.path.filename().string()) + (sameRules ? " changed since it was imported and is read anew" : " is read anew under another filter"));
+      note(shown(file.path.filename().string()) + (sameRules ? " changed since it was imported and is read anew" : " is read anew under another filter"));
   }
   if (!goesOn) {
     RETORT_CHECK(restart(row));
@@ -281,7 +289,7 @@ Result<std::vector<FileStart>> ImportWriter::beginFiles(const std::vector<Listed
     auto start = s.beginFile(files[i], s.files[i]);
     if (!start.ok()) {
       // One unreadable file must not stop the others; an import of that file alone fails below, by its note.
-      s.summary.notes.push_back(start.error().text());
+      s.note(start.error().text());
       FileStart skipped;
       skipped.isUnchanged = true;
       starts.push_back(skipped);
@@ -463,12 +471,12 @@ Status ImportWriter::add(ParsedChunk parsed) {
     file.line = progress.line;
     file.mode = progress.mode;
     if (progress.error) {
-      s.summary.notes.push_back(progress.error->text());
+      s.note(progress.error->text());
     } else if (progress.isDone) {
       file.state = progress.end == SourceEnd::whole ? kDoneFile : progress.end == SourceEnd::truncated ? kTruncatedFile : kDamagedFile;
       if (file.state != kDoneFile) {
         ++s.summary.truncatedFiles;
-        s.summary.notes.push_back(shown(s.listed[progress.file].path.string()) + (file.state == kTruncatedFile ? " is cut: its last block is missing; the whole lines before are in" : " is damaged; the whole lines before the damage are in"));
+        s.note(shown(s.listed[progress.file].path.string()) + (file.state == kTruncatedFile ? " is cut: its last block is missing; the whole lines before are in" : " is damaged; the whole lines before the damage are in"));
       }
     }
   }

@@ -437,7 +437,7 @@ std::optional<std::pair<std::int64_t, std::int64_t>> LogStore::timeRange() const
 
 Result<std::vector<Reject>> LogStore::rejects(std::int64_t after, std::size_t limit) const {
   std::lock_guard lock(m_state->dbMutex);
-  RETORT_TRY(auto query, m_state->db.prepare("SELECT reject.id,path,line_no,byte_off,len,reason,detail,head FROM reject JOIN source_file ON source_file.id=reject.file "
+  RETORT_TRY(auto query, m_state->db.prepare("SELECT reject.id,path,reject.line_no,byte_off,len,reason,detail,head FROM reject JOIN source_file ON source_file.id=reject.file "
                                              "WHERE reject.id>? ORDER BY reject.id LIMIT ?"));
   query.bind(1, after).bind(2, static_cast<std::int64_t>(std::min<std::size_t>(limit, INT64_MAX)));
   std::vector<Reject> out;
