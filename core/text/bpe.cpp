@@ -12,6 +12,7 @@
 namespace retort::text {
 namespace {
 
+constexpr std::string_view kBar = "\xE2\x96\x81";   // U+2581, a space in SentencePiece vocabularies
 constexpr std::size_t kFewSymbols = 48;   // up to here scanning an array beats a heap
 
 std::string fallbackName(unsigned byte) {
@@ -48,6 +49,7 @@ BpeModel::BpeModel(const TokenTable& tokens, std::span<const Merge> merges, cons
   m_merges = MergeTable(usable);
   for (unsigned b = 0; b < 256; ++b)
     m_byte[b] = options.byteLevel ? tokens.find(letterOfByte(static_cast<unsigned char>(b))) : tokens.find(fallbackName(b));
+  m_cutsAtBars = canCutAtBars(usable);
   if (!options.byteLevel || !options.ignoreMerges) return;
   std::vector<std::pair<std::size_t, TokenId>> ends;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
@@ -183,7 +185,24 @@ void BpeModel::mergeMany(std::vector<Symbol>& symbols) const {
   std::erase_if(symbols, [](const Symbol& s) { return s.length == 0; });
 }
 
+bool BpeModel::canCutAtBars(std::span<const Merge> merges) const {
+  const TokenId bar = m_tokens.find(kBar);
+  if (m_options.byteLevel || m_options.ignoreMerges || bar < 0 || !m_isData[static_cast<std::size_t>(bar)]) return false;
+  return std::none_of(merges.begin(), merges.end(), [&](const Merge& m) { return !m_tokens.at(m.left).ends_with(kBar) && m_tokens.at(m.right).starts_with(kBar); });
+}
+
 void BpeModel::encode(std::string_view word, std::vector<TokenId>& ids, std::vector<std::size_t>* ends) const {
+  std::size_t begin = 0;
+  if (m_cutsAtBars)   // the whole text is one word here; cut where no merge can reach, its words can be cached
+    for (std::size_t at = word.find(kBar, 1); at != word.npos; at = word.find(kBar, at + kBar.size())) {
+      if (word.substr(0, at).ends_with(kBar)) continue;
+      encodeWord(word.substr(begin, at - begin), begin, ids, ends);
+      begin = at;
+    }
+  encodeWord(word.substr(begin), begin, ids, ends);
+}
+
+void BpeModel::encodeWord(std::string_view word, std::size_t offset, std::vector<TokenId>& ids, std::vector<std::size_t>* ends) const {
   if (word.empty()) return;
   WordCache::Slot* slot = nullptr;
   if (!ends && word.size() <= WordCache::kMaxWord) {
@@ -197,13 +216,12 @@ void BpeModel::encode(std::string_view word, std::vector<TokenId>& ids, std::vec
   const TokenId whole = m_options.ignoreMerges ? wholeWord(word) : -1;
   if (whole >= 0) {
     ids.push_back(whole);
-    if (ends) ends->push_back(word.size());
+    if (ends) ends->push_back(offset + word.size());
   } else {
     thread_local std::vector<Symbol> symbols;
     start(word, symbols);
     if (symbols.size() <= kFewSymbols) mergeFew(symbols);
     else mergeMany(symbols);
-    std::size_t offset = 0;
     for (const Symbol& symbol : symbols) {
       ids.push_back(symbol.id);
       offset += symbol.length;

@@ -75,6 +75,8 @@ class BpeModel final : public TokenizerModel {
     TokenId id;
     std::uint32_t length;   ///< bytes of the word
   };
+  void encodeWord(std::string_view word, std::size_t offset, std::vector<TokenId>& ids, std::vector<std::size_t>* ends) const;
+  [[nodiscard]] bool canCutAtBars(std::span<const Merge> merges) const;
   void start(std::string_view word, std::vector<Symbol>& symbols) const;
   void startByCharacter(std::string_view word, std::vector<Symbol>& symbols) const;
   void mergeFew(std::vector<Symbol>& symbols) const;
@@ -89,6 +91,7 @@ class BpeModel final : public TokenizerModel {
   std::string m_bytesBlock;                                       ///< bytes of the tokens, for m_words
   std::unordered_map<std::string_view, TokenId> m_words;          ///< for ignoreMerges with byteLevel
   std::uint64_t m_number;
+  bool m_cutsAtBars = false;                                      ///< no merge reaches over a place where a U+2581 begins a word
 };
 
 /// Parses nothing, looks up only: the merge of two token texts; false when one of the three tokens is not in the table.

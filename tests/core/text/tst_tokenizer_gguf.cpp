@@ -1,5 +1,6 @@
 // GGUF vocabularies: the 46 vectors of each, round trips, provenance of special tokens, offsets, long hostile texts.
 #include <QtTest>
+#include <ctime>
 #include <thread>
 
 #include "base/random.h"
@@ -166,11 +167,11 @@ class TestTokenizerGguf : public QObject {
     std::string marks = "a";
     for (int i = 0; i < 50'000; ++i) marks += i % 2 ? "\xCC\x81" : "\xCC\xA7";
     for (const std::string& text : {std::string(10'000, '7'), std::string(200'000, ' '), std::string(200'000, '\n'), letters, marks}) {
-      QElapsedTimer timer;
-      timer.start();
+      const std::clock_t before = std::clock();   // of the processor, so that a busy machine does not fail it
       const auto ids = tokenizer->encode(text);
+      const double seconds = static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
       QVERIFY(ids.ok());
-      QVERIFY2(timer.elapsed() < 3000, qPrintable(QString("%1 ms").arg(timer.elapsed())));
+      QVERIFY2(seconds < 1.5, qPrintable(QString("%1 s for %2 bytes").arg(seconds).arg(text.size())));
       if (name != "qwen2" && name != "llama-spm") QCOMPARE(tokenizer->decode(*ids), text);
     }
   }

@@ -4,6 +4,7 @@
 #include <utf8proc.h>
 
 #include <QtTest>
+#include <ctime>
 
 #include "base/random.h"
 #include "core/text/gguf_vectors.h"
@@ -193,13 +194,12 @@ class TestTokenizerJson : public QObject {
     const std::string json = test::byteBpeWithPattern("(a+)+$|b");
     const auto tokenizer = tokenizerFromJson(json, "bad.json");
     QVERIFY2(tokenizer.ok(), tokenizer.ok() ? "" : tokenizer.error().text().c_str());
-    QElapsedTimer timer;
-    timer.start();
+    const std::clock_t before = std::clock();
     const auto ids = (*tokenizer)->encode(std::string(40, 'a') + "c");
     QVERIFY(!ids.ok());
     QCOMPARE(ids.error().code, std::string("text.tokenizer.limit"));
     QVERIFY(ids.error().text().find("(a+)+$") != std::string::npos);
-    QVERIFY2(timer.elapsed() < 5000, qPrintable(QString::number(timer.elapsed())));
+    QVERIFY((std::clock() - before) / CLOCKS_PER_SEC < 5);
   }
 
   void unsupportedPartsAreNamed() {
@@ -243,10 +243,9 @@ class TestTokenizerJson : public QObject {
     std::string wide = R"({"x":{)";
     for (int i = 0; i < 300'000; ++i) wide += (i ? ",\"" : "\"") + std::to_string(i) + "\":0";
     wide += R"(},"model":{"type":"BPE","vocab":{"a":0},"merges":[]}})";
-    QElapsedTimer timer;
-    timer.start();
+    const std::clock_t before = std::clock();
     QVERIFY(codeOf(wide).empty());
-    QVERIFY(timer.elapsed() < 3000);
+    QVERIFY((std::clock() - before) / CLOCKS_PER_SEC < 3);
     QVERIFY(!codeOf(R"({"model":{"type":"BPE","vocab":{")" + std::string(70'000, 'a') + R"(":0},"merges":[]}})").empty());
   }
 
