@@ -220,6 +220,9 @@ void EvaluatePage::show(const Loaded& loaded) {
   basis += QLatin1Char(' ') + tr("Dataset %1, part %2.").arg(qs(r.dataset), qs(r.part));
   if (r.verdict) basis += QLatin1Char(' ') + tr("Margin %1, alpha %2.").arg(percentText(r.verdict->margin, 0), numberText(r.verdict->alpha, 2));
   if (r.verdict && r.verdict->rowsNeeded > 0) basis += QLatin1Char(' ') + tr("About %1 more rows would decide it.").arg(countText(r.verdict->rowsNeeded));
+  if (r.gapRecovered) basis += QLatin1Char(' ') + tr("The student has %1 of the gap between base model and teacher.").arg(percentText(*r.gapRecovered, 0));
+  if (r.opening > 1) basis += QLatin1Char(' ') + tr("These rows were looked at %n time(s) before; a fresh test set would be stronger.", nullptr, static_cast<int>(r.opening - 1));
+  for (const std::string& alarm : r.alarms) basis += QLatin1Char('\n') + qs(alarm);
   m_basis->setText(basis);
   m_models->setRowCount(static_cast<int>(r.models.size()));
   QList<IntervalPlot::Row> intervals;

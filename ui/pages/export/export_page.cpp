@@ -245,7 +245,7 @@ void ExportPage::show(const Planned& planned) {
 void ExportPage::start() {
   m_start->setEnabled(false);
   const std::string source = ss(m_source->currentData().toString());
-  session()->startJob("export", ss(m_source->currentText()), {{"source", source}, {"to", targets()}}, this, [this](Result<std::string> id) {
+  session()->startJob("export", ss(m_source->currentText()), {{"student", source}, {"to", targets()}}, this, [this](Result<std::string> id) {
     m_start->setEnabled(true);
     if (!id.ok()) banner()->show(id.error());
     else banner()->clear();
