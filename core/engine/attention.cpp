@@ -16,6 +16,8 @@
 #include <limits>
 #include <numeric>
 
+#include "engine/kernels.h"
+
 namespace retort::engine {
 namespace {
 
@@ -103,6 +105,11 @@ AttentionRule chunkRule(std::int64_t tq, std::int64_t past, std::int64_t window,
 AttentionRule decodeRule(const std::vector<std::int64_t>& lengths, std::int64_t window, at::ScalarType dtype, const at::Device& device) {
   AttentionRule rule;
   rule.causal = false;
+  for (const std::int64_t length : lengths) {
+    rule.until.push_back(length + 1);
+    rule.from.push_back(window > 0 ? std::max<std::int64_t>(0, length + 1 - window) : 0);
+  }
+  if (device.is_cpu() && (dtype == at::kFloat || dtype == at::kBFloat16)) return rule;       // the kernel needs no mask
   const auto [shortest, longest] = std::minmax_element(lengths.begin(), lengths.end());
   const std::int64_t seen = *longest + 1;
   if (*shortest == *longest && (window <= 0 || window >= seen)) return rule;
@@ -122,6 +129,9 @@ at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
 }
 
 at::Tensor attendHeadsFirst(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const AttentionRule& rule) {
+  if (!rule.until.empty() && onePositionUsable(q, k, v)) return onePosition(q, k, v, rule.from, rule.until);
+  const auto seesAll = [&](std::int64_t until) { return until == k.size(2); };
+  TORCH_CHECK(rule.mask.defined() || std::all_of(rule.until.begin(), rule.until.end(), seesAll), "rows of different lengths need a mask here");
   const at::Tensor out = call(q.transpose(1, 2), k, v, rule.mask, rule.causal);
   return out.transpose(1, 2).reshape({q.size(0), q.size(1), q.size(2) * q.size(3)});
 }

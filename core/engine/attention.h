@@ -15,6 +15,7 @@ struct AttentionRule {
   at::Tensor cumulative;                         ///< [documents + 1] i32 on the device: their starts, where varlen is used
   std::int64_t longest = 0;                      ///< of the documents
   std::int64_t window = 0;                       ///< sliding window over documents; 0: none
+  std::vector<std::int64_t> from, until;         ///< one position a row: the keys [from, until) that row b sees; empty: not so
 };
 
 /// Full causal attention over T positions, with a window where it is shorter than T.

@@ -134,7 +134,8 @@ at::Tensor forwardCached(const Decoder& decoder, const at::Tensor& ids, KvCache&
     pass.rule = decodeRule(cache.lengths, decoder.config.slidingWindow, decoder.dtype(), device);
   } else {
     pass.rotation = rotationOf(decoder, positionsFrom(pass.past, t, device));
-    pass.rule = chunkRule(t, pass.past, decoder.config.slidingWindow, device);
+    pass.rule = t == 1 ? decodeRule(cache.lengths, decoder.config.slidingWindow, decoder.dtype(), device)
+                       : chunkRule(t, pass.past, decoder.config.slidingWindow, device);
   }
   at::Tensor x = at::embedding(decoder.embedding, ids);
   for (std::size_t i = 0; i < decoder.layers.size(); ++i) x = layerForward(decoder.layers[i], pass, i, x);

@@ -10,6 +10,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 #pragma GCC diagnostic pop
 
+#include <algorithm>
 #include <vector>
 
 #include "engine/row_kernels.h"
@@ -247,9 +248,9 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> splitAndRotate(const at::Tensor& 
   return {turned.narrow(2, 0, heads), turned.narrow(2, heads, kvHeads), all.narrow(2, heads + kvHeads, kvHeads)};
 }
 
-bool fewRowsUsable(const at::Tensor& x, const at::Tensor& weight) {
+bool fewRowsUsable(const at::Tensor& x, const at::Tensor& weight, std::int64_t mostRows) {
   return weight.device().is_cpu() && weight.scalar_type() == at::kBFloat16 && x.scalar_type() == at::kBFloat16 &&
-         weight.is_contiguous() && x.numel() <= 3 * weight.size(1) && !c10::GradMode::is_enabled();
+         weight.is_contiguous() && x.numel() <= mostRows * weight.size(1) && !c10::GradMode::is_enabled();
 }
 
 at::Tensor fewRowsProduct(const at::Tensor& x, const at::Tensor& weight, bool f32Out) {
@@ -266,17 +267,48 @@ at::Tensor fewRowsProduct(const at::Tensor& x, const at::Tensor& weight, bool f3
     else data<rows::Bf16>(y)[row * out + column] = rows::narrow(value);
   };
   const std::int64_t fours = out / 4;
-  at::parallel_for(0, fours, std::max<std::int64_t>(1, 8192 / in), [&](std::int64_t begin, std::int64_t end) {
-    float four[4];
-    for (std::int64_t f = begin; f < end; ++f)
-      for (std::int64_t r = 0; r < count; ++r) {
-        rows::dotFour(w + f * 4 * in, in, wide.data() + r * in, in, four);
-        for (int j = 0; j < 4; ++j) put(r, f * 4 + j, four[j]);
+  at::parallel_for(0, fours, std::max<std::int64_t>(1, 16384 / in), [&](std::int64_t begin, std::int64_t end) {
+    float products[16];
+    for (std::int64_t f = begin; f < end; ++f) {
+      std::int64_t r = 0;
+      for (; r + 4 <= count; r += 4) {
+        rows::dotFourByFour(w + f * 4 * in, in, wide.data() + r * in, in, in, products);
+        for (int j = 0; j < 16; ++j) put(r + j / 4, f * 4 + j % 4, products[j]);
       }
+      for (; r < count; ++r) {
+        rows::dotFour(w + f * 4 * in, in, wide.data() + r * in, in, products);
+        for (int j = 0; j < 4; ++j) put(r, f * 4 + j, products[j]);
+      }
+    }
   });
   for (std::int64_t column = fours * 4; column < out; ++column)
     for (std::int64_t r = 0; r < count; ++r) put(r, column, rows::dotOne(w + column * in, wide.data() + r * in, in));
   return y;
+}
+
+bool onePositionUsable(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+  return hasKernel(q) && q.size(1) == 1 && k.scalar_type() == q.scalar_type() && k.stride(3) == 1 && v.stride(3) == 1 && !c10::GradMode::is_enabled();
+}
+
+at::Tensor onePosition(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const std::vector<std::int64_t>& from,
+                       const std::vector<std::int64_t>& until) {
+  const std::int64_t batch = q.size(0), heads = q.size(2), d = q.size(3), kvHeads = k.size(1), group = heads / kvHeads;
+  const at::Tensor in = q.contiguous();
+  at::Tensor out = at::empty({batch, 1, heads * d}, q.options());
+  const std::int64_t longest = *std::max_element(until.begin(), until.end());
+  byType(in, [&]<typename T>(T*) {
+    at::parallel_for(0, batch * kvHeads, grain(longest * d * group), [&](std::int64_t begin, std::int64_t end) {
+      std::vector<float> weights(static_cast<std::size_t>(group * longest)), wide(static_cast<std::size_t>((2 * group + 1) * d));
+      for (std::int64_t i = begin; i < end; ++i) {
+        const std::int64_t b = i / kvHeads, h = i % kvHeads;
+        const std::int64_t first = from[static_cast<std::size_t>(b)], count = until[static_cast<std::size_t>(b)] - first;
+        rows::attendOne(data<const T>(in) + (b * heads + h * group) * d, data<const T>(k) + b * k.stride(0) + h * k.stride(1) + first * k.stride(2), k.stride(2),
+                        data<const T>(v) + b * v.stride(0) + h * v.stride(1) + first * v.stride(2), v.stride(2), count, d, group, weights.data(), wide.data(),
+                        data<T>(out) + (b * heads + h * group) * d);
+      }
+    });
+  });
+  return out;
 }
 
 }  // namespace retort::engine

@@ -1,6 +1,7 @@
 // Fused operators of the decoder: one pass over memory each on the CPU (f32, bf16), torch's own operators elsewhere.
 #pragma once
 #include <tuple>
+#include <vector>
 
 #include "engine/tensor.h"
 
@@ -27,8 +28,14 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> splitAndRotate(const at::Tensor& 
                                                              std::int64_t kvHeads, std::int64_t headDim);
 
 /// x [rows, in] times weight [out, in] transposed, for few rows on the CPU (bf16 weights, no gradients): reads the weight once.
-/// The result is f32 when `f32Out`, else bf16. `usable` says whether this call may be made.
-bool fewRowsUsable(const at::Tensor& x, const at::Tensor& weight);
+/// The result is f32 when `f32Out`, else bf16. `usable` says whether this call may be made, and is faster than torch's product.
+bool fewRowsUsable(const at::Tensor& x, const at::Tensor& weight, std::int64_t mostRows = 2);
 at::Tensor fewRowsProduct(const at::Tensor& x, const at::Tensor& weight, bool f32Out);
+
+/// Attention of one new position a row on the CPU (f32, bf16; no gradients): q [B, 1, heads, D], k and v [B, kvHeads, S, D] as a
+/// cache has them; row b sees positions from[b] to until[b] - 1. Gives [B, 1, heads * D].
+bool onePositionUsable(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v);
+at::Tensor onePosition(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const std::vector<std::int64_t>& from,
+                       const std::vector<std::int64_t>& until);
 
 }  // namespace retort::engine

@@ -34,7 +34,7 @@ at::Tensor logitsOf(const Decoder& decoder, const at::Tensor& hiddenRows) {
   if (weight.scalar_type() == at::kFloat || weight.scalar_type() == at::kDouble) return decoder.head.weight.defined() ? decoder.head(hiddenRows) : at::linear(hiddenRows, weight);
   if (c10::GradMode::is_enabled() && (hiddenRows.requires_grad() || weight.requires_grad()))
     return at::linear(hiddenRows.to(at::kFloat), weight.to(at::kFloat));
-  if (fewRowsUsable(hiddenRows, weight)) return fewRowsProduct(hiddenRows, weight, true);
+  if (fewRowsUsable(hiddenRows, weight, 8)) return fewRowsProduct(hiddenRows, weight, true);
   auto shape = hiddenRows.sizes().vec();
   const at::Tensor flat = hiddenRows.reshape({-1, shape.back()});
   shape.back() = weight.size(0);

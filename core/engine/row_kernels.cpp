@@ -1,4 +1,5 @@
-// The inner loops of the fused operators: written for the compiler's vectoriser (this file is built with -O3; only the marked sums are reordered, since exp is not to be).
+// The inner loops of the fused operators, written for the compiler's vectoriser. Built with -O3; only the marked sums may be
+// added in another order, because exp's range reduction must not be.
 #include "engine/row_kernels.h"
 
 #include <bit>
@@ -103,6 +104,43 @@ RETORT_INLINE void rotateHeadsOf(const T* x, T* y, const float* cos, const float
   }
 }
 
+template <typename T>
+RETORT_INLINE void attendOneOf(const T* q, const T* k, std::int64_t kStride, const T* v, std::int64_t vStride, std::int64_t count, std::int64_t d,
+                               std::int64_t group, float* weights, float* wide, T* out) {
+  float* const queries = wide;
+  float* const sums = wide + group * d;
+  float* const row = wide + 2 * group * d;
+  const float scale = 1.0f / std::sqrt(static_cast<float>(d));
+  for (std::int64_t i = 0; i < group * d; ++i) {
+    queries[i] = load(q[i]) * scale;
+    sums[i] = 0;
+  }
+  for (std::int64_t s = 0; s < count; ++s) {
+    for (std::int64_t i = 0; i < d; ++i) row[i] = load(k[s * kStride + i]);
+    for (std::int64_t g = 0; g < group; ++g) {
+      float dot = 0;
+#pragma omp simd reduction(+ : dot)
+      for (std::int64_t i = 0; i < d; ++i) dot += queries[g * d + i] * row[i];
+      weights[g * count + s] = dot;
+    }
+  }
+  for (std::int64_t g = 0; g < group; ++g) {
+    float* w = weights + g * count;
+    float best = w[0];
+    for (std::int64_t s = 1; s < count; ++s) best = w[s] > best ? w[s] : best;
+    float total = 0;
+#pragma omp simd reduction(+ : total)
+    for (std::int64_t s = 0; s < count; ++s) total += w[s] = exponential(w[s] - best);
+    for (std::int64_t s = 0; s < count; ++s) w[s] /= total;
+  }
+  for (std::int64_t s = 0; s < count; ++s) {
+    for (std::int64_t i = 0; i < d; ++i) row[i] = load(v[s * vStride + i]);
+    for (std::int64_t g = 0; g < group; ++g)
+      for (std::int64_t i = 0; i < d; ++i) sums[g * d + i] += weights[g * count + s] * row[i];
+  }
+  for (std::int64_t i = 0; i < group * d; ++i) store(out + i, sums[i]);
+}
+
 }  // namespace
 
 RETORT_CLONES float rmsForward(const float* x, const float* w, float* y, std::int64_t n, float epsilon) { return rmsForwardOf(x, w, y, n, epsilon); }
@@ -144,6 +182,29 @@ RETORT_CLONES void dotFour(const Bf16* w, std::int64_t stride, const float* x, s
   out[1] = s1;
   out[2] = s2;
   out[3] = s3;
+}
+RETORT_CLONES void dotFourByFour(const Bf16* w, std::int64_t stride, const float* x, std::int64_t xStride, std::int64_t n, float* out) {
+  const Bf16 *w1 = w + stride, *w2 = w1 + stride, *w3 = w2 + stride;
+  const float *x1 = x + xStride, *x2 = x1 + xStride, *x3 = x2 + xStride;
+  float s00 = 0, s01 = 0, s02 = 0, s03 = 0, s10 = 0, s11 = 0, s12 = 0, s13 = 0, s20 = 0, s21 = 0, s22 = 0, s23 = 0, s30 = 0, s31 = 0, s32 = 0, s33 = 0;
+#pragma omp simd reduction(+ : s00, s01, s02, s03, s10, s11, s12, s13, s20, s21, s22, s23, s30, s31, s32, s33)
+  for (std::int64_t i = 0; i < n; ++i) {
+    const float a = load(w[i]), b = load(w1[i]), c = load(w2[i]), d = load(w3[i]);
+    s00 += a * x[i], s01 += b * x[i], s02 += c * x[i], s03 += d * x[i];
+    s10 += a * x1[i], s11 += b * x1[i], s12 += c * x1[i], s13 += d * x1[i];
+    s20 += a * x2[i], s21 += b * x2[i], s22 += c * x2[i], s23 += d * x2[i];
+    s30 += a * x3[i], s31 += b * x3[i], s32 += c * x3[i], s33 += d * x3[i];
+  }
+  const float all[16] = {s00, s01, s02, s03, s10, s11, s12, s13, s20, s21, s22, s23, s30, s31, s32, s33};
+  for (int i = 0; i < 16; ++i) out[i] = all[i];
+}
+RETORT_CLONES void attendOne(const float* q, const float* k, std::int64_t kStride, const float* v, std::int64_t vStride, std::int64_t count,
+                             std::int64_t d, std::int64_t group, float* weights, float* wide, float* out) {
+  attendOneOf(q, k, kStride, v, vStride, count, d, group, weights, wide, out);
+}
+RETORT_CLONES void attendOne(const Bf16* q, const Bf16* k, std::int64_t kStride, const Bf16* v, std::int64_t vStride, std::int64_t count,
+                             std::int64_t d, std::int64_t group, float* weights, float* wide, Bf16* out) {
+  attendOneOf(q, k, kStride, v, vStride, count, d, group, weights, wide, out);
 }
 RETORT_CLONES float dotOne(const Bf16* w, const float* x, std::int64_t n) {
   float sum = 0;

@@ -24,7 +24,15 @@ void rotateHeads(const Bf16* x, Bf16* y, const float* cos, const float* sin, std
 
 /// Four rows of a bf16 weight against one f32 vector.
 void dotFour(const Bf16* w, std::int64_t stride, const float* x, std::int64_t n, float* out);
+/// Four rows of a bf16 weight against four f32 vectors: out[4 * vector + row].
+void dotFourByFour(const Bf16* w, std::int64_t stride, const float* x, std::int64_t xStride, std::int64_t n, float* out);
 float dotOne(const Bf16* w, const float* x, std::int64_t n);
+/// Attention of one position: `group` query heads q [group, d] that share keys and values of rows 0..count (strides in numbers).
+/// `weights` is scratch of group * count numbers, `wide` of (2 group + 1) * d.
+void attendOne(const float* q, const float* k, std::int64_t kStride, const float* v, std::int64_t vStride, std::int64_t count, std::int64_t d,
+               std::int64_t group, float* weights, float* wide, float* out);
+void attendOne(const Bf16* q, const Bf16* k, std::int64_t kStride, const Bf16* v, std::int64_t vStride, std::int64_t count, std::int64_t d,
+               std::int64_t group, float* weights, float* wide, Bf16* out);
 void widen(const Bf16* x, float* y, std::int64_t n);
 Bf16 narrow(float x);
 
