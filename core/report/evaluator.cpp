@@ -123,7 +123,8 @@ class Examiner {
   }
 
   Result<std::optional<Latency>> latency(job::RpcClient& client, const std::string& name) {
-    ProgressMeter meter(m_progress, "Measuring the latency of " + name, "requests", m_options.latencyPrompts);
+    ProgressMeter meter(m_progress, "Measuring the latency of " + name, "requests",
+                        std::min<std::int64_t>(m_options.latencyPrompts, static_cast<std::int64_t>(m_facts.rows.size())));
     Json prompts = Json::array();
     for (const auto& held : m_facts.rows) {
       if (prompts.size() == static_cast<std::size_t>(m_options.latencyPrompts)) break;
