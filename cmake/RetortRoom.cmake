@@ -36,6 +36,10 @@ function(retort_tests folder)
     target_include_directories(${target} PRIVATE "${CMAKE_SOURCE_DIR}/tests")
     target_link_libraries(${target} PRIVATE Qt6::Test retort_options ${T_LINKS})
     add_test(NAME ${target} COMMAND ${target})
+    # Programs that start workers of their own use all cores: one at a time.
+    if(NOT T_LABEL STREQUAL "unit")
+      set_tests_properties(${target} PROPERTIES RUN_SERIAL TRUE)
+    endif()
     set_tests_properties(${target} PROPERTIES LABELS "${T_LABEL}" TIMEOUT ${T_TIMEOUT}
       ENVIRONMENT "QT_QPA_PLATFORM=offscreen;QT_FONT_DPI=96;LC_ALL=C.UTF-8;RETORT_BIN=${CMAKE_BINARY_DIR}/bin;RETORT_SOURCE=${CMAKE_SOURCE_DIR};${T_ENV}")
   endforeach()
