@@ -5,6 +5,10 @@
 
 namespace retort::lab {
 
+Json answerSettings(int maxTokens, std::string_view dtype, std::string_view chatTemplate) {
+  return {{"max_tokens", maxTokens}, {"temperature", 0}, {"dtype", dtype}, {"template_sha256", sha256Hex(chatTemplate)}};
+}
+
 Result<AnswerCache> AnswerCache::open(const std::filesystem::path& cacheFolder, std::string_view model, const Json& settings) {
   const fs::path folder = cacheFolder / "answers";
   RETORT_CHECK(makeFolders(folder));

@@ -10,6 +10,9 @@
 
 namespace retort::lab {
 
+/// What decides a greedy answer besides the weights and the prompt: limit, compute type, chat template.
+[[nodiscard]] Json answerSettings(int maxTokens, std::string_view dtype, std::string_view chatTemplate);
+
 class AnswerCache {
  public:
   /// The file for `model` (SHA-256) and `settings` under `cacheFolder`/answers/.

@@ -73,7 +73,8 @@ Result<data::Dataset> answerDataset(const Workspace& workspace, const data::Data
   RETORT_TRY(const auto plan, data::loadPlan(dataset));
   const int maxTokens = options.maxTokens > 0 ? options.maxTokens : plan.maxTokens;
   RETORT_TRY(const auto hash, models::modelSha256(options.teacher, stop));
-  RETORT_TRY(auto cache, AnswerCache::open(workspace.cache(), hash, {{"max_tokens", maxTokens}, {"temperature", 0}, {"dtype", options.dtype}}));
+  RETORT_TRY(const auto source, models::openModel(options.teacher));
+  RETORT_TRY(auto cache, AnswerCache::open(workspace.cache(), hash, answerSettings(maxTokens, options.dtype, source->chatTemplate())));
   std::vector<const job::Row*> asked;
   for (const auto* part : {&rows.train, &rows.validation})
     for (const auto& row : *part) asked.push_back(&row);

@@ -74,7 +74,7 @@ class Examiner {
     score.path = model.path.string();
     score.bytes = source->weightBytes();
     score.parameters = source->config().parameters();
-    RETORT_TRY(auto cache, lab::AnswerCache::open(m_workspace.cache(), score.sha256, {{"max_tokens", m_facts.plan.maxTokens}, {"temperature", 0}, {"dtype", m_options.dtype}}));
+    RETORT_TRY(auto cache, lab::AnswerCache::open(m_workspace.cache(), score.sha256, lab::answerSettings(m_facts.plan.maxTokens, m_options.dtype, source->chatTemplate())));
     std::unique_ptr<job::RpcClient> client;
     const auto worker = [&]() -> Status {
       if (client) return {};
