@@ -31,7 +31,7 @@ class TestRealDemo : public QObject {
     if (!fs::exists(flow::oraclePython())) QSKIP("the reference implementations are absent: packaging/setup --tests");
     const auto datasets = flow::cliJson({"-w", root.string(), "dataset", "list"});
     std::string folder;
-    for (const auto& d : datasets)
+    for (const auto& d : datasets["datasets"])
       if (d.value("name", std::string()).find("answered") != std::string::npos) folder = (root / "datasets" / d["id"].get<std::string>()).string();
     const auto bow = runCommand({flow::oraclePython(), {(fs::path(std::getenv("RETORT_SOURCE")) / "tests/slow/bag_of_words.py").string(), folder}, {}, {}, {}});
     QVERIFY(bow.ok() && bow->exitCode == 0);
