@@ -17,6 +17,7 @@
 #include <numeric>
 
 #include "engine/kernels.h"
+#include "engine/short_attention.h"
 
 namespace retort::engine {
 namespace {
@@ -50,18 +51,27 @@ at::Tensor attendPacked(const at::Tensor& q, const at::Tensor& k, const at::Tens
                                                   left ? std::optional<std::int64_t>(0) : std::nullopt);
     return std::get<0>(out).reshape({1, t, q.size(2) * q.size(3)});
   }
-  // Neighbours of one length are computed together. Parts are made by one split, whose backward is one concatenation; a narrow's
-  // would be a whole tensor of zeros for each document.
-  std::vector<std::int64_t> sizes, lengths;
+  // Neighbours are computed together: of one length, or of nearly one where they are short. Parts are made by one split, whose
+  // backward is one concatenation; a narrow's would be a whole tensor of zeros for each document.
+  const bool batchesShort = q.is_cpu() && rule.window == 0 && q.scalar_type() != at::kDouble;
+  std::vector<std::int64_t> sizes;
+  std::vector<std::vector<std::int64_t>> groups;
   for (const std::int64_t length : rule.documents) {
-    if (!lengths.empty() && lengths.back() == length) sizes.back() += length;
-    else sizes.push_back(length), lengths.push_back(length);
+    const bool fits = !groups.empty() && (groups.back().front() == length || (batchesShort && groups.back().front() <= kShortDocument && length <= groups.back().front() &&
+                                                                              2 * length > groups.back().front()));
+    if (!fits) groups.emplace_back(), sizes.push_back(0);
+    groups.back().push_back(length);
+    sizes.back() += length;
   }
   TORCH_CHECK(std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0}) == t, "the packed documents' lengths do not sum to ", t);
   const auto qs = q.select(0, 0).split_with_sizes(sizes), ks = k.select(0, 0).split_with_sizes(sizes), vs = v.select(0, 0).split_with_sizes(sizes);
   std::vector<at::Tensor> parts;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
-    const std::int64_t length = lengths[i];
+    const std::int64_t length = groups[i].front();
+    if (batchesShort && length <= kShortDocument) {
+      parts.push_back(shortDocumentsAttention(qs[i], ks[i], vs[i], groups[i]));
+      continue;
+    }
     const auto part = [&](const at::Tensor& x) { return x.unflatten(0, {sizes[i] / length, length}).transpose(1, 2); };
     const bool windowed = rule.window > 0 && rule.window < length;
     const at::Tensor mask = windowed ? band(length, 0, rule.window, q.device()) : at::Tensor();

@@ -179,7 +179,7 @@ Result<TrainResult> Trainer::finish(Outcome outcome) {
     RETORT_CHECK(m_reporter.change([](job::State& s) { s.resumable = false; }));
     return result;
   }
-  if (outcome != Outcome::done || m_spec.train.checkpointEvery > 0) RETORT_CHECK(checkpoint());
+  RETORT_CHECK(checkpoint());                // also at the end: a run that extends this one begins there
   if (outcome == Outcome::interrupted) return result;
   if (m_spec.eval.keepBest && m_bestStep >= 0 && m_bestStep != m_step) {
     RETORT_TRY(const Checkpoint best, loadCheckpoint(m_reporter.folder() / "checkpoints" / std::to_string(m_bestStep)));
