@@ -33,9 +33,11 @@ Result<Args> Args::parse(const std::vector<std::string>& words, const std::vecto
       std::vector<std::string> known;
       for (const auto& s : specs) known.emplace_back(s.name);
       const std::string near = nearestName(name, known);
-      return Error{"cli.option.unknown", "The option " + shown(name) + " is unknown", {}, {}, near.empty() ? "" : "Did you mean " + near + "?", {}, {}};
+      return Error{"cli.option.unknown", "The option " + shown(name) + " is unknown", {}, {}, near.empty() ? known.empty() ? "This verb has no options of its own." : "It knows " + join(known, ", ") + "." : "Did you mean " + near + "?", {}, {}};
     }
     std::string value;
+    if (spec->value.empty() && word.size() > name.size())
+      return Error{"cli.option.flag", "The option " + name + " takes no value", {}, "\"" + shown(word) + "\" gives one", "Write " + name + " alone.", {}, {}};
     if (word.size() > name.size()) value = word.substr(name.size() + 1);
     else if (!spec->value.empty()) {
       if (i + 1 == words.size()) return Error{"cli.option.value", "The option " + name + " needs a value", {}, std::string(spec->value), {}, {}, {}};
@@ -92,25 +94,46 @@ void Context::print(std::string_view text) const {
 }
 
 void Context::printJson(const Json& value) const {
-  if (json) std::printf("%s\n", value.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
+  if (!json || m_hasPrinted) return;
+  m_hasPrinted = true;
+  std::printf("%s\n", value.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
 }
 
 void Context::note(std::string_view text) const {
   if (!quiet) std::fprintf(stderr, "%.*s\n", int(text.size()), text.data());
 }
 
+namespace {
+
+/// Errors about the words of the call itself, found by core: options outside their list, filters and assignments that do not parse.
+bool isWrongUsage(std::string_view code) {
+  constexpr std::string_view codes[] = {"base.workspace.none", "data.build.use", "data.split.text", "data.export.format", "data.plan.set",
+                                        "run.recipe.unknown", "exports.target.unknown", "report.evaluate.part", "job.spec.set"};
+  return code.starts_with("cli.") || code.starts_with("filter.") || std::find(std::begin(codes), std::end(codes), code) != std::end(codes);
+}
+
+}  // namespace
+
 int Context::fail(const Error& error) const {
   std::fprintf(stderr, "retort-cli: %s\n", error.text().c_str());
   if (!error.detail.empty() && error.detail != error.why && !quiet) std::fprintf(stderr, "  %s\n", error.detail.c_str());
   if (json) printJson({{"error", job::toJson(error)}});
   if (isCancelled(error)) return cancelled;
-  return error.code.starts_with("cli.") || error.code == "base.workspace.none" ? wrongUsage : failed;
+  return isWrongUsage(error.code) ? wrongUsage : failed;
 }
 
 int Context::usage(std::string_view why) const {
   std::fprintf(stderr, "retort-cli: %.*s\n", int(why.size()), why.data());
-  for (const auto& c : commands())
-    if (c.noun == noun && c.verb == verb) std::fprintf(stderr, "Usage: retort-cli %.*s\n", int(c.synopsis.size()), c.synopsis.data());
+  std::string next = "See: retort-cli help";
+  for (const auto& c : commands()) {
+    if (c.noun != noun) continue;
+    next = "See: retort-cli help " + noun;
+    if (c.verb != verb) continue;
+    next = "Usage: retort-cli " + std::string(c.synopsis);
+    break;
+  }
+  std::fprintf(stderr, "%s\n", next.c_str());
+  printJson({{"error", job::toJson(Error{"cli.usage", std::string(why), {}, {}, next, {}, {}})}});
   return wrongUsage;
 }
 

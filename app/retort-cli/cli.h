@@ -56,14 +56,18 @@ class Context {
   void printJson(const Json& value) const;
   /// A message on stderr (unless --quiet).
   void note(std::string_view text) const;
-  /// The error on stderr (with --json also as {"error":…} on stdout); returns the exit code that fits it.
+  /// The error on stderr (with --json also as {"error":…} on stdout, unless the call's document is there already); returns the
+  /// exit code that fits it.
   int fail(const Error& error) const;
-  /// Wrong usage: prints `why` and the verb's usage line; returns 2.
+  /// Wrong usage: prints `why` and the verb's usage line, or where help is; returns 2.
   int usage(std::string_view why) const;
   /// Progress on stderr: a bar on a terminal, a plain line every few seconds otherwise.
   [[nodiscard]] ProgressFn progress() const;
 
   std::string noun, verb;          ///< of the running command, for usage messages
+
+ private:
+  mutable bool m_hasPrinted = false;  ///< one document a call: what comes second is left out
 };
 
 /// A verb: `retort-cli NOUN VERB …` (`verb` empty: the noun alone).

@@ -177,6 +177,7 @@ int htmlVerb(Context& context, const Args& args) {
   if (!rows.ok()) return context.fail(rows.error());
   if (auto written = writeFileAtomically(args.positional()[1], report::toHtml(*r, *rows)); !written.ok()) return context.fail(written.error());
   context.print("Wrote " + args.positional()[1]);
+  context.printJson({{"id", r->id}, {"path", args.positional()[1]}});
   return done;
 }
 

@@ -84,7 +84,7 @@ int listVerb(Context& context, const Args&) {
 
 Result<std::filesystem::path> oneRun(const Context& context, const Args& args, std::size_t words) {
   RETORT_TRY(const auto workspace, context.workspace());
-  if (args.positional().size() != words) return Error{"cli.argument.count", "run " + context.verb + " needs " + std::to_string(words) + " arguments", {}, {}, {}, {}, {}};
+  if (args.positional().size() != words) return Error{"cli.argument.count", "run " + context.verb + (words == 1 ? " needs one id or name" : " needs an id or name, and a file to write to"), {}, {}, "See: retort-cli run list", {}, {}};
   return run::findRun(workspace, args.positional()[0]);
 }
 
@@ -94,7 +94,13 @@ int metricsVerb(Context& context, const Args& args) {
   if (args.get("--to", "csv") != "csv") return context.usage("--to knows csv");
   const auto series = run::readMetrics(*folder);
   if (!series.ok()) return context.fail(series.error());
-  std::fputs(run::metricsToCsv(*series).c_str(), stdout);
+  if (!context.json) return std::fputs(run::metricsToCsv(*series).c_str(), stdout) < 0 ? failed : done;
+  Json all = Json::object();
+  for (const auto& [name, points] : *series) {
+    Json& list = all[name] = Json::array();
+    for (const auto& p : points) list.push_back({{"step", p.step}, {"seconds", jsonNumber(p.seconds)}, {"value", jsonNumber(p.value)}});
+  }
+  context.printJson({{"id", folder->filename().string()}, {"series", all}});
   return done;
 }
 
@@ -106,6 +112,7 @@ int plotVerb(Context& context, const Args& args) {
   const auto written = writeFileAtomically(args.positional()[1], run::metricsToSvg(*series, "Run " + folder->filename().string()));
   if (!written.ok()) return context.fail(written.error());
   context.print("Wrote " + args.positional()[1]);
+  context.printJson({{"id", folder->filename().string()}, {"path", args.positional()[1]}});
   return done;
 }
 

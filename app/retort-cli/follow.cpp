@@ -53,7 +53,8 @@ int control(Context& context, const Args& args, std::string_view word) {
   const auto state = job::observedState(target->folder);
   if (!state.ok()) return context.fail(state.error());
   if (job::isFinal(state->phase))
-    return context.fail({"cli.job.ended", target->folder.filename().string() + " has ended already", {}, "its phase is " + std::string(job::phaseName(state->phase)), {}, {}, {}});
+    return context.fail({"job.control.ended", target->folder.filename().string() + " has ended already", {}, "its phase is " + std::string(job::phaseName(state->phase)),
+                         state->phase == job::Phase::done ? "" : "Go on with it by: retort-cli " + context.noun + " resume " + target->folder.filename().string(), {}, {}});
   // A queued or interrupted folder has no process that would read the word: it ends here.
   if (word.starts_with("stop") && !job::isActive(state->phase)) {
     auto folder = job::JobFolder::open(target->folder);
@@ -90,17 +91,29 @@ int followTail(Context& context, const Args& args) {
   const auto target = targetOf(context, args);
   if (!target.ok()) return context.fail(target.error());
   LineTail tail(target->folder / "events.jsonl");
+  // With --json the events are one array, an event a line, so that a reader may take them as they come.
+  std::size_t count = 0;
+  const auto end = [&](int code) {
+    if (context.json) std::fputs(count == 0 ? "[]\n" : "\n]\n", stdout);
+    return code;
+  };
+  const auto broken = [&](const Error& error) {
+    std::fprintf(stderr, "retort-cli: %s\n", error.text().c_str());
+    return end(failed);
+  };
   for (bool last = false;;) {
     const auto polled = tail.poll([&](std::string_view line) {
-      if (context.json) std::printf("%.*s\n", int(line.size()), line.data());
-      else if (const auto event = job::parseEvent(line)) context.print(eventLine(*event));
+      const auto event = job::parseEvent(line);
+      if (!event) return;
+      if (context.json) std::printf("%s%.*s", count++ == 0 ? "[\n" : ",\n", int(line.size()), line.data());
+      else context.print(eventLine(*event));
     });
-    if (!polled.ok()) return context.fail(polled.error());
+    if (!polled.ok()) return broken(polled.error());
     std::fflush(stdout);
     const auto state = job::observedState(target->folder);
-    if (!state.ok()) return context.fail(state.error());
-    if (last) return exitOf(state->phase);
-    if (context.stop.stop_requested()) return cancelled;
+    if (!state.ok()) return broken(state.error());
+    if (last) return end(exitOf(state->phase));
+    if (context.stop.stop_requested()) return end(cancelled);
     last = job::isFinal(state->phase);  // one more poll, for what was written between the two looks
     if (!last) std::this_thread::sleep_for(std::chrono::milliseconds(150));
   }
@@ -110,7 +123,10 @@ int followWait(Context& context, const Args& args) {
   const auto target = targetOf(context, args);
   if (!target.ok()) return context.fail(target.error());
   const auto state = run::waitForEnd(target->workspace, target->folder, context.progress(), context.stop);
-  if (!state.ok()) return context.fail(state.error());
+  if (!state.ok()) {
+    if (isCancelled(state.error())) context.note("It goes on in the background; see it with: retort-cli " + context.noun + " status " + target->folder.filename().string());
+    return context.fail(state.error());
+  }
   printState(context, target->folder, *state);
   return exitOf(state->phase);
 }

@@ -89,8 +89,14 @@ int run(int argc, char** argv) {
     }
   }
   if (words.empty() || (help && words.size() == 1) || words[0] == "help") {
-    printHelp(words.size() > 1 ? words[1] : words.empty() || words[0] == "help" ? "" : words[0]);
-    return words.empty() && !help ? wrongUsage : done;
+    const std::string about = words.size() > 1 ? words[1] : words.empty() || words[0] == "help" ? "" : words[0];
+    const auto& all = commands();
+    const bool known = about.empty() || std::any_of(all.begin(), all.end(), [&](const Command& c) { return c.noun == canonicalWord(about); });
+    if (known) {
+      printHelp(canonicalWord(about));
+      return words.empty() && !help ? wrongUsage : done;
+    }
+    words = {about};
   }
   context.noun = canonicalWord(words[0]);
   const Command* found = nullptr;
