@@ -209,8 +209,11 @@ Status requeue(const fs::path& folder) {
   if (state.phase == Phase::queued) return {};
   if (state.phase == Phase::done)
     return Error{"run.resume.phase", folder.filename().string() + " cannot be resumed", {}, "it is done", "Start a new run, or extend this one.", {}, {}};
+  std::error_code code;
+  // A pause that was asked for and not yet met: the worker will take both words in their order.
+  if (job::isActive(state.phase) && fs::exists(folder / "control" / "pause", code)) return job::sendControl(folder, "resume");
   if (job::isActive(state.phase))
-    return Error{"run.resume.phase", folder.filename().string() + " cannot be resumed", {}, "it is running", {}, {}, {}};
+    return Error{"run.resume.phase", folder.filename().string() + " cannot be resumed", {}, "it is running", "See it with: retort-cli run status " + folder.filename().string() + ".", {}, {}};
   RETORT_TRY(auto lock, FileLock::tryLock(folder / "lock"));
   if (!lock) return Error{"run.resume.phase", folder.filename().string() + " cannot be resumed", {}, "a process still works on it", "Wait a moment.", {}, {}};
   for (const char* word : {"stop-save", "stop-discard", "pause", "resume"}) {
