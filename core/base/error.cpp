@@ -43,16 +43,18 @@ std::string shown(std::string_view foreign) {
 Error systemError(std::string_view code, std::string_view action, std::string_view path, int errnoValue) {
   Error e;
   e.code = code;
-  e.what = std::string(path) + " cannot be " + std::string(action);
+  const std::string_view done = action == "write" ? "written" : action == "open" ? "opened" : action;
+  e.what = std::string(path) + " cannot be " + std::string(done);
   e.detail = std::strerror(errnoValue);
   switch (errnoValue) {
     case ENOSPC: case EDQUOT: e.code = "base.disk.full"; e.why = "the disk is full"; e.next = "Free some space, then try again."; break;
     case EACCES: case EPERM: e.why = "this user may not do that there"; e.next = "Change the permissions, or choose another place."; break;
     case EROFS: e.why = "the file system is read-only"; e.next = "Choose another place."; break;
     case ENOENT: e.why = "it does not exist"; e.next = "Check the path."; break;
-    case EISDIR: e.why = "it is a folder"; break;
-    case ENOTDIR: e.why = "a part of the path is not a folder"; break;
-    case EMFILE: case ENFILE: e.why = "too many files are open"; break;
+    case EFBIG: e.why = "it would be larger than this user's limit or the file system allows"; e.next = "Raise the limit (ulimit -f), or choose another place."; break;
+    case EISDIR: e.why = "it is a folder"; e.next = "Name a file."; break;
+    case ENOTDIR: e.why = "a part of the path is not a folder"; e.next = "Check the path."; break;
+    case EMFILE: case ENFILE: e.why = "too many files are open"; e.next = "Close other programs, or raise the limit (ulimit -n)."; break;
     default: e.why = e.detail; break;
   }
   return e;

@@ -94,6 +94,7 @@ Result<Json> parseJson(std::string_view text, std::string_view where, int maxDep
   } catch (const Json::parse_error& error) {
     e.where = placeOf(text, error.byte > 0 ? error.byte - 1 : 0);
     e.why = shown(reasonOf(error.what()));
+    e.next = "Mend the file there, or make it again.";
     return e;
   } catch (const std::exception& error) {
     e.why = shown(error.what());
@@ -152,9 +153,27 @@ void ObjectReader::fail(std::string_view key, std::string_view why) {
   m_error = Error{"base.json.field", m_where + (nested ? "." : ": ") + std::string(key), {}, std::string(why), {}, {}, {}};
 }
 
+namespace {
+
+/// 16 rather than 16.0: the bounds of whole numbers are whole.
+std::string numberText(double value) {
+  return std::isfinite(value) && value == std::trunc(value) && std::abs(value) < 1e15 ? std::to_string(static_cast<std::int64_t>(value)) : jsonNumber(value).dump();
+}
+
+std::string knownText(const std::vector<std::string>& known) {
+  std::string out;
+  for (const auto& name : known) out += (out.empty() ? "" : ", ") + name;
+  return out;
+}
+
+/// What stands there instead of what was wanted: a number itself, else the kind of value.
+std::string foundText(const Json& value) { return value.is_number() ? value.dump() : value.is_string() ? "the text " + shown(value.dump()) : value.type_name(); }
+
+}  // namespace
+
 ObjectReader& ObjectReader::range(std::string_view key, double value, double lo, double hi) {
   if (!(value >= lo && value <= hi))
-    fail(key, "must be between " + Json(lo).dump() + " and " + Json(hi).dump() + ", and is " + jsonNumber(value).dump());
+    fail(key, "must be between " + numberText(lo) + " and " + numberText(hi) + ", and is " + numberText(value));
   return *this;
 }
 
@@ -166,7 +185,7 @@ Status ObjectReader::finish(bool allowUnknown) {
     const std::string near = nearestName(key, m_known);
     const bool nested = m_where.find(": ") != std::string::npos;
     return Error{"base.json.unknown", m_where + (nested ? "." : ": ") + shown(key) + " is unknown", {}, {},
-                 near.empty() ? "" : "Did you mean " + near + "?", {}, {{"key", key}, {"near", near}}};
+                 near.empty() ? m_known.empty() ? "Take it out." : "Known here: " + knownText(m_known) + "." : "Did you mean " + near + "?", {}, {{"key", key}, {"near", near}}};
   }
   return {};
 }
@@ -175,7 +194,7 @@ Status ObjectReader::finish(bool allowUnknown) {
   ObjectReader& ObjectReader::read(std::string_view key, type& out, bool isRequired) {       \
     const Json* v = member(key, isRequired);                                                 \
     if (!v) return *this;                                                                    \
-    if (!(test)) return fail(key, std::string("must be " words ", and is ") + v->type_name()), *this; \
+    if (!(test)) return fail(key, std::string("must be " words ", and is ") + foundText(*v)), *this; \
     out = v->get<type>();                                                                    \
     return *this;                                                                            \
   }

@@ -49,8 +49,9 @@ Result<Workspace> Workspace::open(const std::filesystem::path& root) {
 
 Status Workspace::requireWritable() const {
   if (m_whyReadOnly.empty()) return {};
+  const bool isNewer = m_whyReadOnly.find("newer Retort") != std::string::npos;
   return Error{"base.workspace.readonly", "The workspace " + m_root.string() + " is open read-only", {}, m_whyReadOnly,
-               "Copy it to a place you may write to, and open the copy.", {}, {}};
+               isNewer ? "Update Retort, or make a new workspace with: retort-cli init DIR." : "Copy it to a place you may write to, and open the copy.", {}, {}};
 }
 
 }  // namespace retort

@@ -16,8 +16,8 @@ struct RpcClient::Private {
   /// The worker is gone: what it said last is in its stderr; here only that it ended, and how.
   Error gone() {
     const int code = process->wait();
-    return Error{"job.rpc.gone", "The model process ended", {}, code > 128 ? "it was killed by signal " + std::to_string(code - 128) : "it exited with code " + std::to_string(code),
-                 "Try again; if it happens again, there may be too little memory.", {}, {}};
+    return Error{"job.rpc.gone", "The model process ended", {}, code > 128 ? "it was killed by signal " + std::to_string(code - 128) : "it exited with code " + std::to_string(code) + (hello.is_null() ? " before it was ready, and said why on its standard error" : ""),
+                 hello.is_null() && code <= 128 ? "See what is wrong with: retort-cli doctor" : "Try again; if it happens again, there may be too little memory.", {}, {}};
   }
 };
 

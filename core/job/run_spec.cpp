@@ -166,7 +166,7 @@ Result<RunSpec> runSpecFromJson(const Json& json, std::string_view where) {
 
 Status setField(Json& spec, std::string_view assignment) {
   const auto equals = assignment.find('=');
-  const Error bad{"job.spec.set", "\"" + shown(assignment) + "\" is not an assignment", {}, "it must look like train.batch_rows=16", {}, {}, {}};
+  const Error bad{"job.spec.set", "\"" + shown(assignment) + "\" is not an assignment", {}, "a name and a value are needed", "Write it like train.batch_rows=16.", {}, {}};
   if (equals == std::string_view::npos || equals == 0) return bad;
   Json* at = &spec;
   for (const auto part : splitView(assignment.substr(0, equals), '.')) {
@@ -174,12 +174,12 @@ Status setField(Json& spec, std::string_view assignment) {
     const bool index = std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; }) && part.size() < 7;
     if (at->is_array() && index) {
       const auto i = static_cast<std::size_t>(std::stoul(std::string(part)));
-      if (i >= at->size()) return Error{"job.spec.set", "\"" + shown(assignment) + "\" names no item", {}, "the list has " + std::to_string(at->size()), {}, {}, {}};
+      if (i >= at->size()) return Error{"job.spec.set", "\"" + shown(assignment) + "\" names no item", {}, "the list has " + std::to_string(at->size()) + ", counted from 0", "Choose one of them.", {}, {}};
       at = &(*at)[i];
     } else if (at->is_object() || at->is_null()) {
       at = &(*at)[std::string(part)];
     } else {
-      return Error{"job.spec.set", "\"" + shown(assignment) + "\" goes below a plain value", {}, {}, {}, {}, {}};
+      return Error{"job.spec.set", "\"" + shown(assignment) + "\" goes below a plain value", {}, "only objects and lists have parts", "Name the value itself.", {}, {}};
     }
   }
   const std::string text(assignment.substr(equals + 1));

@@ -60,6 +60,16 @@ std::string nearestFit(job::EstimateInput input, std::uint64_t available) {
   return "No setting of this student fits: choose a smaller one.";
 }
 
+/// Fewer checkpoints kept where that is enough, else the space that is missing.
+std::string nearestDiskFit(job::EstimateInput input, std::uint64_t needed, std::uint64_t available) {
+  const std::string space = "free " + formatBytes(needed - available) + " there";
+  for (int& kept = input.spec.train.keepLast; kept > 1;) {
+    kept = std::min(kept - 1, kept * 3 / 4);
+    if (job::estimateRun(input).diskBytes <= available) return "Set train.keep_last to " + std::to_string(kept) + ", or " + space + ".";
+  }
+  return "Even with train.keep_last 1 it does not fit: " + space + ".";
+}
+
 }  // namespace
 
 double measuredFlops() {
@@ -112,7 +122,7 @@ Result<Forecast> estimate(const job::RunSpec& spec) {
                       nearestFit(input, f.memoryFree), {}, {}};
   else if (f.disk > f.diskFree)
     f.blocker = Error{"run.estimate.disk", "The run does not fit on the disk", spec.data.path, "it needs " + formatBytes(f.disk) + " and " + formatBytes(f.diskFree) + " are free",
-                      "Free " + formatBytes(f.disk - f.diskFree) + ", or set train.keep_last to 1.", {}, {}};
+                      nearestDiskFit(input, f.disk, f.diskFree), {}, {}};
   return f;
 }
 
