@@ -14,7 +14,24 @@
 #include "engine/tensor_more.h"
 #include "engine/trainer_impl.h"
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 namespace retort::engine {
+namespace {
+
+/// Batches of ever new sizes leave holes in the heap, which is told to keep what it has: it grew by a third in 45 steps. Giving
+/// the holes back now and then costs under 1 % of the time.
+constexpr std::int64_t kTrimEvery = 16;
+
+void giveBackHoles(std::int64_t step, const Device& device) {
+#if defined(__GLIBC__)
+  if (!device.isCuda() && step % kTrimEvery == 0) malloc_trim(0);
+#endif
+}
+
+}  // namespace
 
 Trainer::Trainer(const job::RunSpec& spec, const Device& device, RunReporter& reporter, const TrainOptions& options, const std::atomic<bool>& terminate)
     : m_spec(spec), m_device(device), m_reporter(reporter), m_options(options), m_terminate(terminate),
@@ -106,6 +123,7 @@ Status Trainer::trainOne(std::int64_t step) {
   m_tokens += sums.tokens;
   m_step = step + 1;
   synchronise(m_device);
+  giveBackHoles(m_step, m_device);
   const double seconds = monotonicSeconds() - began;
   Json metric = {{"step", m_step},         {"method", stage.spec.kind},         {"loss", sums.loss / sums.weight}, {"ce", sums.ce / sums.weight},
                  {"lr", rate},             {"grad_norm", result.gradientNorm},  {"tokens_per_s", static_cast<double>(sums.tokens) / seconds},

@@ -85,7 +85,7 @@ Estimate estimateRun(const EstimateInput& in) {
     if (m.loss.source == "cached") e.logitBytes = std::max(e.logitBytes, bytesOf(perPosition * static_cast<double>(sum) * in.supervisedShare));
   }
   e.memory.cache = bytesOf(static_cast<double>(sum) * 5);   // ids and marks of the encoded rows
-  e.memory.runtime = in.isCuda ? 900'000'000 : 350'000'000;
+  e.memory.runtime = in.isCuda ? 900'000'000 : 450'000'000;   // CPU: libraries, compiled kernels, holes of the heap (measured)
 
   e.checkpointBytes = bytesOf(trainable * 12);
   e.studentBytes = bytesOf(static_cast<double>(e.parameters) * 2);
