@@ -155,7 +155,6 @@ LineChart::LineChart(const QString& title, const QString& xTitle, const QString&
   m->plot->setFocusPolicy(Qt::NoFocus);
   m->plot->setAttribute(Qt::WA_OpaquePaintEvent, false);
   m->plot->setNotAntialiasedElements(QCP::aeAll);
-  m->plot->axisRect()->setupFullAxesBox(false);
   m->plot->xAxis->setLabel(xTitle);
   m->plot->yAxis->setLabel(yTitle);
   m->plot->xAxis->setTicker(QSharedPointer<QCPAxisTicker>(new ShortTicker));
@@ -263,7 +262,7 @@ int LineChart::addLine(const QString& name, Style style, int series) {
   line->last = new QCPItemText(m->plot);
   line->last->setClipToAxisRect(false);
   line->last->setPositionAlignment(Qt::AlignLeft | Qt::AlignVCenter);
-  line->last->position->setTypeX(QCPItemPosition::ptAxisRectRatio);
+  line->last->position->setTypeX(QCPItemPosition::ptPlotCoords);
   line->last->position->setTypeY(QCPItemPosition::ptAbsolute);
   line->last->setPadding(QMargins(6, 0, 0, 0));
   const int index = static_cast<int>(m->lines.size());
@@ -483,7 +482,7 @@ void LineChart::Private::fill() {
 void LineChart::Private::labels() {
   struct Place {
     Line* line;
-    double pixel;
+    double pixel, x;
   };
   std::vector<Place> places;
   for (auto& line : lines) {
@@ -493,7 +492,7 @@ void LineChart::Private::labels() {
     line->last->setVisible(line->visible && i > 0);
     if (i == 0) continue;
     line->last->setText(significantText(s.y(i - 1), 4));
-    places.push_back({line.get(), plot->yAxis->coordToPixel(s.y(i - 1))});
+    places.push_back({line.get(), plot->yAxis->coordToPixel(s.y(i - 1)), s.x(i - 1)});
   }
   std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) { return a.pixel < b.pixel; });
   const double gap = QFontMetrics(Theme::instance().font(Type::MonoCaption)).height();
@@ -503,7 +502,7 @@ void LineChart::Private::labels() {
   for (std::size_t i = places.size(); i-- > 0;) {
     const double limit = i + 1 < places.size() ? places[i + 1].pixel - gap : bottom;
     places[i].pixel = std::min(places[i].pixel, limit);
-    places[i].line->last->position->setCoords(1, places[i].pixel);
+    places[i].line->last->position->setCoords(std::clamp(places[i].x, low, high), places[i].pixel);
   }
 }
 

@@ -16,7 +16,7 @@ struct Answer {
 
 QString timeText(std::optional<std::int64_t> us) {
   if (!us) return QStringLiteral("–");
-  return QDateTime::fromMSecsSinceEpoch(*us / 1000, Qt::UTC).toString(QStringLiteral("yyyy-MM-dd HH:mm:ss"));
+  return QDateTime::fromMSecsSinceEpoch(*us / 1000, Qt::UTC).toString(QStringLiteral("MM-dd HH:mm:ss"));
 }
 QString optionalCount(std::optional<std::int64_t> n) { return n ? countText(*n) : QStringLiteral("–"); }
 
@@ -131,7 +131,7 @@ QVariant LogTableModel::headerData(int section, Qt::Orientation orientation, int
   if (orientation != Qt::Horizontal) return {};
   const bool number = section == InTokens || section == OutTokens || section == Latency;
   if (role == Qt::TextAlignmentRole) return int((number ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter);
-  if (role == Qt::ToolTipRole && section == Time) return tr("Time of the request, UTC");
+  if (role == Qt::ToolTipRole && section == Time) return tr("Month, day and time of the request, UTC; the whole time stands in the record");
   if (role != Qt::DisplayRole) return {};
   switch (section) {
     case Time: return tr("Time, UTC");

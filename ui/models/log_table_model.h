@@ -15,7 +15,7 @@ namespace retort::ui {
 class LogTableModel : public QAbstractTableModel {
   Q_OBJECT
  public:
-  enum Column { Time, Model, InTokens, OutTokens, Latency, Status, Prompt, Columns };
+  enum Column { Time, Prompt, Model, InTokens, OutTokens, Latency, Status, Columns };
   static constexpr int kMaxRows = 1'000'000;   ///< a table view counts pixels in int
   explicit LogTableModel(QObject* parent = nullptr);
 

@@ -57,12 +57,13 @@ int RunTableModel::rowOf(const std::string& id) const {
 QVariant RunTableModel::headerData(int section, Qt::Orientation orientation, int role) const {
   if (orientation != Qt::Horizontal) return {};
   if (role == Qt::TextAlignmentRole) return section == BestNll || section == Time ? int(Qt::AlignRight | Qt::AlignVCenter) : int(Qt::AlignLeft | Qt::AlignVCenter);
+  if (role == Qt::ToolTipRole && section == BestNll) return tr("Lowest validation NLL, nats per token");
   if (role != Qt::DisplayRole) return {};
   switch (section) {
     case Name: return tr("Name");
     case Phase: return tr("Phase");
     case Progress: return tr("Step");
-    case BestNll: return tr("Best NLL, nats/token");
+    case BestNll: return tr("Best NLL");
     case Curve: return tr("Validation NLL");
     case Student: return tr("Student");
     case Teacher: return tr("Teacher");

@@ -10,6 +10,7 @@ namespace retort::ui {
 Page::Page(Session* session, const QString& objectName, const QString& title, QWidget* parent) : QWidget(parent), m_session(session) {
   setObjectName(objectName);
   setAccessibleName(title);
+  setFocusPolicy(Qt::ClickFocus);
   m_column = new QVBoxLayout(this);
   m_column->setContentsMargins(24, 16, 24, 16);
   m_column->setSpacing(12);

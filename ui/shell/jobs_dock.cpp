@@ -36,6 +36,15 @@ JobsDock::JobsDock(QWidget* parent) : QDockWidget(tr("Jobs"), parent) {
   setAccessibleName(tr("Jobs"));
   setAllowedAreas(Qt::RightDockWidgetArea | Qt::BottomDockWidgetArea);
   setFeatures(DockWidgetClosable | DockWidgetMovable);
+  auto* bar = new QFrame(this);
+  bar->setObjectName(QStringLiteral("dockTitle"));
+  auto* row = new QHBoxLayout(bar);
+  row->setContentsMargins(16, 6, 8, 6);
+  row->addWidget(section(tr("Jobs"), bar), 1);
+  auto* shut = iconButton(QStringLiteral("cross"), tr("Hide jobs"), QStringLiteral("hideJobs"), bar);
+  row->addWidget(shut);
+  connect(shut, &QToolButton::clicked, this, &QDockWidget::hide);
+  setTitleBarWidget(bar);
   auto* scroll = new QScrollArea(this);
   scroll->setWidgetResizable(true);
   scroll->setMinimumWidth(300);
@@ -63,14 +72,16 @@ void JobsDock::refresh() {
     if (item->widget()) item->widget()->deleteLater();
     delete item;
   }
-  std::vector<Item> running, waiting, ended;
+  std::vector<Item> running, waiting, halted, ended;
   auto sort = [&](Item item) {
     if (job::isFinal(item.state.phase)) {
       if (ended.size() < kEnded) ended.push_back(std::move(item));
     } else if (item.state.phase == job::Phase::queued) {
       waiting.push_back(std::move(item));
-    } else {
+    } else if (job::isActive(item.state.phase)) {
       running.push_back(std::move(item));
+    } else {
+      halted.push_back(std::move(item));
     }
   };
   if (m_session) {
@@ -127,9 +138,10 @@ void JobsDock::refresh() {
     }
   };
   group(tr("Running"), running);
+  group(tr("Halted"), halted);
   group(tr("Queued"), waiting);
   group(tr("Ended"), ended);
-  if (running.empty() && waiting.empty() && ended.empty()) {
+  if (running.empty() && waiting.empty() && halted.empty() && ended.empty()) {
     auto* none = new PlainLabel(tr("Nothing runs and nothing waits."), Type::Body, m_inside);
     none->setMuted(true);
     m_column->addWidget(none);

@@ -73,6 +73,9 @@ void MainWindow::build() {
   addDockWidget(Qt::RightDockWidgetArea, m_dock);
   m_dock->hide();
   connect(m_dock, &JobsDock::navigate, this, &MainWindow::showPage);
+  connect(m_dock, &QDockWidget::visibilityChanged, this, [this](bool on) {
+    if (!isMinimized()) m_jobsButton->setChecked(on);
+  });
 }
 
 QWidget* MainWindow::makeRail() {
@@ -116,7 +119,7 @@ QWidget* MainWindow::makeTop() {
   m_project = new QPushButton(bar);
   m_project->setObjectName(QStringLiteral("projectSwitcher"));
   m_project->setProperty("link", true);
-  m_project->setStyleSheet(QStringLiteral("QPushButton#projectSwitcher { color: palette(text); font-weight: 600; } QPushButton#projectSwitcher::menu-indicator { subcontrol-position: right center; }"));
+  m_project->setStyleSheet(QStringLiteral("QPushButton#projectSwitcher { color: palette(text); font-weight: 600; padding-left: 4px; padding-right: 28px; }"));
   m_project->setIcon(icon(QStringLiteral("folder")));
   m_project->setSizePolicy(QSizePolicy::Maximum, QSizePolicy::Fixed);
   auto* menu = new QMenu(m_project);
@@ -278,7 +281,7 @@ void MainWindow::openSession(Workspace workspace) {
   m_dock->setSession(m_session);
   const Workspace& w = m_session->workspace();
   const QString name = w.name().empty() ? qs(w.root().filename().string()) : qs(w.name());
-  m_project->setText(name);
+  m_project->setText(QLatin1Char(' ') + name);
   m_project->setAccessibleName(tr("Project %1").arg(name));
   m_project->setToolTip(qs(w.root().string()).toHtmlEscaped());
   m_readOnly->setText(w.isReadOnly() ? tr("read-only: %1").arg(qs(w.whyReadOnly())) : QString());
@@ -300,6 +303,7 @@ void MainWindow::showStart(const std::optional<Error>& error) {
   connect(m_start, &StartPage::projectWanted, this, [this](const QString& path) { openProject(path); });
   m_stack->addWidget(m_start);
   m_stack->setCurrentWidget(m_start);
+  if (auto* sample = m_start->findChild<QPushButton*>(QStringLiteral("openSample"))) sample->setFocus(Qt::OtherFocusReason);
   if (!m_session) {
     m_rail->hide();
     m_project->setText(tr("No project"));
@@ -339,6 +343,7 @@ void MainWindow::showPage(const QString& name, const QString& argument) {
       connect(entry.page, &Page::navigate, this, &MainWindow::showPage);
     }
     m_stack->setCurrentWidget(entry.page);
+    if (!focusWidget() || !entry.page->isAncestorOf(focusWidget())) entry.page->setFocus(Qt::OtherFocusReason);
     entry.button->setChecked(true);
     if (!argument.isEmpty()) entry.page->open(argument);
     settings()->setValue(QStringLiteral("page"), name);
@@ -364,7 +369,7 @@ void MainWindow::refreshStatus() {
   }
   if (active == 0) {
     m_running->setIcon(icon(QStringLiteral("tick")));
-    m_running->setText(tr("Nothing is running"));
+    m_running->setText(QLatin1Char(' ') + tr("Nothing is running"));
     m_timeLeft->setText({});
   } else {
     m_running->setIcon(icon(QStringLiteral("play"), Role::Accent));

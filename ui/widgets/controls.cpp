@@ -18,10 +18,9 @@ void repolish(QWidget* widget) {
 }
 
 QPushButton* button(const QString& text, const QString& objectName, const QString& iconName, QWidget* parent) {
-  auto* b = new QPushButton(text, parent);
+  auto* b = new QPushButton(iconName.isEmpty() ? text : QLatin1Char(' ') + text, parent);   // style sheets know no gap behind an icon
   b->setObjectName(objectName);
   b->setAccessibleName(text);
-  b->setCursor(Qt::ArrowCursor);
   if (!iconName.isEmpty()) b->setIcon(icon(iconName, Role::Text));
   b->setIconSize({16, 16});
   b->setSizePolicy(QSizePolicy::Maximum, QSizePolicy::Fixed);
@@ -29,7 +28,7 @@ QPushButton* button(const QString& text, const QString& objectName, const QStrin
 }
 
 QPushButton* primaryButton(const QString& text, const QString& objectName, const QString& iconName, QWidget* parent) {
-  QPushButton* b = button(text, objectName, {}, parent);
+  QPushButton* b = button(text, objectName, iconName, parent);
   b->setProperty("primary", true);
   if (!iconName.isEmpty()) b->setIcon(icon(iconName, Role::OnAccent, Role::OnAccent));
   return b;
@@ -115,9 +114,11 @@ PlainLabel* KeyValues::add(const QString& key, const QString& value, bool mono) 
   k->setMuted(true);
   k->setAlignment(Qt::AlignTop | Qt::AlignLeft);
   auto* v = new PlainLabel(value, mono ? Type::Mono : Type::Body, this);
-  v->setWordWrap(true);
   v->setSelectable();
   v->setAccessibleName(key);
+  // A hash or a path is one word that cannot wrap: it is shortened in its middle, the tooltip has it whole.
+  if (mono && value.size() > 36 && !value.contains(QLatin1Char(' '))) v->setElided(Qt::ElideMiddle);
+  else v->setWordWrap(true);
   m_grid->addWidget(k, row, 0);
   m_grid->addWidget(v, row, 1);
   m_rows.append({key, v});

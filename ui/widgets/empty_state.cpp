@@ -31,7 +31,8 @@ EmptyState::EmptyState(const QString& drawingName, const QString& sentence, cons
   m_hint->setAlignment(Qt::AlignCenter);
   m_hint->setWordWrap(true);
   m_hint->setVisible(!hint.isEmpty());
-  m_hint->setMinimumWidth(420);
+  m_hint->setFixedWidth(440);
+  m_hint->setMinimumHeight(m_hint->heightForWidth(440));
   column->addWidget(m_hint, 0, Qt::AlignHCenter);
   column->addSpacing(8);
   m_action = primaryButton(action, QStringLiteral("emptyAction"), {}, this);
@@ -48,6 +49,7 @@ EmptyState::EmptyState(const QString& drawingName, const QString& sentence, cons
 void EmptyState::setWords(const QString& sentence, const QString& hint) {
   m_sentence->setText(sentence);
   m_hint->setText(hint);
+  m_hint->setMinimumHeight(m_hint->heightForWidth(440));
   m_hint->setVisible(!hint.isEmpty());
 }
 

@@ -42,6 +42,25 @@ void TableView::setWidths(const QList<int>& widths) {
   }
 }
 
+void TableView::setStretchColumn(int column, int least) {
+  m_stretch = column;
+  m_least = least;
+  spread();
+}
+
+void TableView::spread() {
+  if (m_stretch < 0 || !model()) return;
+  int others = 0;
+  for (int c = 0; c < model()->columnCount(); ++c)
+    if (c != m_stretch) others += columnWidth(c);
+  setColumnWidth(m_stretch, std::max(m_least, viewport()->width() - others));
+}
+
+void TableView::resizeEvent(QResizeEvent* event) {
+  QTableView::resizeEvent(event);
+  spread();
+}
+
 void TableView::keyPressEvent(QKeyEvent* event) {
   if (event->modifiers() == Qt::NoModifier && model()) {
     const int row = currentIndex().row(), last = model()->rowCount() - 1;

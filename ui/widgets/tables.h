@@ -12,14 +12,21 @@ class TableView : public QTableView {
   TableView(const QString& name, const QString& objectName, QWidget* parent = nullptr);
   /// Widths in pixels by column; the last column given as 0 stretches.
   void setWidths(const QList<int>& widths);
+  /// This column takes the room that the others leave, but never less than `least` pixels.
+  void setStretchColumn(int column, int least);
 
  Q_SIGNALS:
   void rowActivated(int row);       ///< Enter or double click
   void rowShown(int row);           ///< current row changed by mouse or keys, J and K included; -1 for none
 
  protected:
+  void resizeEvent(QResizeEvent* event) override;
   void keyPressEvent(QKeyEvent* event) override;
   void currentChanged(const QModelIndex& current, const QModelIndex& previous) override;
+
+ private:
+  void spread();
+  int m_stretch = -1, m_least = 0;
 };
 
 /// Paints a run's phase (icon and word), its progress as a thin bar under the step, or its curve, by the model's roles.

@@ -39,7 +39,10 @@ QString significantText(double value, int digits) {
   if (std::isinf(value)) return value > 0 ? QStringLiteral("∞") : QStringLiteral("−∞");
   if (value == 0) return QStringLiteral("0");
   const double magnitude = std::floor(std::log10(std::fabs(value)));
-  if (magnitude < -4) return QLocale().toString(value, 'e', digits > 2 ? 2 : digits - 1);
+  if (magnitude < -2) {
+    const auto power = static_cast<int>(magnitude);
+    return QStringLiteral("%1e%2").arg(QLocale().toString(value / std::pow(10, magnitude), 'g', digits > 2 ? 3 : digits)).arg(power);
+  }
   const int decimals = std::max(0, digits - 1 - static_cast<int>(magnitude));
   return QLocale().toString(value, 'f', std::min(decimals, 6));
 }

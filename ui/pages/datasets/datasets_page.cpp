@@ -39,6 +39,8 @@ DatasetsPage::DatasetsPage(Session* session, QWidget* parent) : Page(session, QS
   m_table->horizontalHeader()->setSectionResizeMode(3, QHeaderView::Stretch);
   m_table->setColumnWidth(0, 170);
   m_table->setColumnWidth(4, 150);
+  m_table->horizontalHeader()->setHighlightSections(false);
+  for (int c : {1, 2}) m_table->horizontalHeaderItem(c)->setTextAlignment(Qt::AlignRight | Qt::AlignVCenter);
   m_table->verticalHeader()->hide();
   m_table->verticalHeader()->setDefaultSectionSize(28);
   m_table->setShowGrid(false);

@@ -150,11 +150,14 @@ QWidget* DistilPage::makeForm() {
     radio->setAccessibleName(names[i]);
     radio->setAccessibleDescription(words[i]);
     m_recipe->addButton(radio, i);
-    column->addWidget(radio);
+    auto* choice = new QVBoxLayout;
+    choice->setSpacing(0);
+    choice->addWidget(radio);
     auto* note = caption(words[i], holder);
     note->setWordWrap(true);
     note->setIndent(26);
-    column->addWidget(note);
+    choice->addWidget(note);
+    column->addLayout(choice);
   }
   m_recipe->button(0)->setChecked(true);
   column->addSpacing(8);
@@ -347,7 +350,8 @@ void DistilPage::show(const Plan& plan) {
   m_start->setEnabled(!f.blocker);
   QList<ShareBar::Part> parts;
   int colour = 0;
-  for (const auto& [name, bytes] : f.memory) parts << ShareBar::Part{qs(name), static_cast<double>(bytes), bytesText(static_cast<double>(bytes)), colour++};
+  for (const auto& [name, bytes] : f.memory)
+    if (bytes > 0) parts << ShareBar::Part{qs(name), static_cast<double>(bytes), bytesText(static_cast<double>(bytes)), colour++};
   m_memory->setParts(parts, static_cast<double>(f.memoryFree));
   m_memoryText->setText(tr("Memory: %1 of %2 free").arg(bytesText(static_cast<double>(f.memoryTotal)), bytesText(static_cast<double>(f.memoryFree))));
   const job::RunSpec& s = plan.spec;

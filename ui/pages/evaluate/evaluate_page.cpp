@@ -34,6 +34,7 @@ QTableWidget* table(const QStringList& headers, const QString& name, const QStri
   t->setAccessibleName(name);
   t->setHorizontalHeaderLabels(headers);
   t->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
+  t->horizontalHeader()->setHighlightSections(false);
   t->verticalHeader()->hide();
   t->verticalHeader()->setDefaultSectionSize(30);
   t->setShowGrid(false);
@@ -92,6 +93,9 @@ EvaluatePage::EvaluatePage(Session* session, QWidget* parent) : Page(session, QS
     if (state.error.is_object()) return banner()->show(job::errorFromJson(state.error));
     if (state.phase == job::Phase::done) m_shownId.clear(), refresh();
   });
+  connect(&Theme::instance(), &Theme::changed, this, [this] {
+    if (!m_shownId.isEmpty()) load(m_shownId);   // cells keep the colours they were given
+  });
   connect(session, &Session::reportsChanged, this, &EvaluatePage::refresh);
   connect(session, &Session::loaded, this, &EvaluatePage::refresh);
   refresh();
@@ -116,7 +120,7 @@ QWidget* EvaluatePage::makeReport() {
   m_basis->setWordWrap(true);
   words->addWidget(m_verdict);
   words->addWidget(m_basis);
-  m_models = table({tr("Role"), tr("Model"), tr("Accuracy"), tr("95 % interval"), tr("Right of rows"), tr("Agrees with teacher"), tr("p50, ms"), tr("p95, ms"), tr("Tokens/s"), tr("Size")}, tr("Models"), QStringLiteral("modelTable"), top);
+  m_models = table({tr("Role"), tr("Model"), tr("Accuracy"), tr("95 % interval"), tr("Right of rows"), tr("Agreement"), tr("p50, ms"), tr("p95, ms"), tr("Tokens/s"), tr("Size")}, tr("Models"), QStringLiteral("modelTable"), top);
   m_models->horizontalHeader()->setSectionResizeMode(1, QHeaderView::Stretch);
   const int widths[] = {96, 160, 84, 116, 112, 136, 76, 76, 80, 88};
   for (int i = 0; i < 10; ++i)
@@ -142,7 +146,7 @@ QWidget* EvaluatePage::makeReport() {
   plots->addWidget(titled(tr("Accuracy"), left, holder), 3);
   m_scatter = new ScatterPlot(holder);
   m_scatter->setObjectName(QStringLiteral("scatterPlot"));
-  m_scatter->setMinimumHeight(230);
+  m_scatter->setMinimumHeight(200);
   plots->addWidget(titled(tr("Accuracy against latency"), m_scatter, holder), 2);
   column->addLayout(plots);
   auto* bottom = new Card(holder);
@@ -253,6 +257,7 @@ void EvaluatePage::show(const Loaded& loaded) {
     least = std::min(least, m.interval.low);
     if (m.latency) dots << ScatterPlot::Dot{roleText(m.role), m.latency->requestP50, m.accuracy, static_cast<double>(m.bytes) / biggest, series, m.interval.low, m.interval.high};
   }
+  m_models->horizontalHeaderItem(5)->setToolTip(tr("Share of rows on which it says what the teacher says"));
   for (int c = 2; c < 10; ++c) m_models->horizontalHeaderItem(c)->setTextAlignment(Qt::AlignRight | Qt::AlignVCenter);
   m_models->setFixedHeight(m_models->horizontalHeader()->sizeHint().height() + row * 30 + 4);
   m_intervals->setRows(intervals, tr("Accuracy, Wilson 95 % interval, n = %1").arg(countText(r.rows)), std::max(0.0, std::floor(least * 10 - 0.5) / 10), 1, true);

@@ -207,6 +207,7 @@ void ExportPage::plan() {
   m_start->setEnabled(false);
   if (source.empty() || chosen.empty()) {
     m_planning.cancel();
+    m_need->show();
     m_need->setText(source.empty() ? tr("Choose a run.") : tr("Choose at least one format."));
     m_why->hide();
     return;
@@ -222,7 +223,7 @@ void ExportPage::plan() {
   }, [this](Result<Planned> planned) {
     if (planned.ok()) return show(*planned);
     const ErrorWords words = errorWords(planned.error());
-    m_need->setText({});
+    m_need->hide();
     m_why->setText(words.what + QLatin1Char('\n') + words.why + (words.next.isEmpty() ? QString() : QLatin1Char('\n') + words.next));
     m_why->show();
   });
@@ -230,6 +231,7 @@ void ExportPage::plan() {
 
 void ExportPage::show(const Planned& planned) {
   m_why->hide();
+  m_need->show();
   for (int i = 0; i < m_formats.size(); ++i) {
     m_sizes[i]->setText({});
     for (const auto& t : planned.plan.targets)

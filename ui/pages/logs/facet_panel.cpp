@@ -26,8 +26,25 @@ QString keyText(const std::string& key) {
   if (!text.startsWith(QLatin1Char('@'))) return text;
   text.remove(0, 1);
   text.replace(QLatin1Char('_'), QLatin1Char(' '));
+  if (text == QLatin1String("op")) return FacetPanel::tr("Operation");
   if (!text.isEmpty()) text[0] = text[0].toUpper();
   return text;
+}
+
+constexpr int kMetadata = 3;
+
+/// Model, status and operation first, then the log's own keys, then the other built-in fields.
+int placeOf(const std::string& key) {
+  if (key == "@model") return 0;
+  if (key == "@status") return 1;
+  if (key == "@op") return 2;
+  return key.starts_with('@') ? kMetadata + 1 : kMetadata;
+}
+
+std::vector<logs::Facet> inOrder(std::vector<logs::Facet> facets) {
+  std::erase_if(facets, [](const logs::Facet& f) { return f.key == "@model.raw" || f.key == "@source"; });
+  std::stable_sort(facets.begin(), facets.end(), [](const logs::Facet& a, const logs::Facet& b) { return placeOf(a.key) < placeOf(b.key); });
+  return facets;
 }
 
 }  // namespace
@@ -81,12 +98,15 @@ FacetPanel::FacetPanel(QWidget* parent) : QWidget(parent) {
   m_tree->header()->setStretchLastSection(false);
   m_tree->header()->setSectionResizeMode(0, QHeaderView::Stretch);
   m_tree->header()->setSectionResizeMode(1, QHeaderView::ResizeToContents);
-  m_tree->setIndentation(14);
+  m_tree->setIndentation(16);
   m_tree->setUniformRowHeights(true);
   m_tree->setSelectionMode(QAbstractItemView::SingleSelection);
   m_tree->setTextElideMode(Qt::ElideMiddle);
   m_tree->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
   column->addWidget(m_tree);
+  connect(&Theme::instance(), &Theme::changed, this, [this] {
+    if (m_store) query(m_store, m_filter);   // items keep the colours they were given
+  });
   connect(m_tree, &QTreeWidget::itemChanged, this, [this](QTreeWidgetItem* item, int) {
     if (!m_filling) chosen(item);
   });
@@ -94,6 +114,7 @@ FacetPanel::FacetPanel(QWidget* parent) : QWidget(parent) {
 
 void FacetPanel::query(std::shared_ptr<logs::LogStore> store, const logs::Filter& filter) {
   m_filter = filter;
+  m_store = store;
   if (!store) return m_tree->clear();
   m_query.ask(this, [store, filter](std::stop_token stop) { return store->facets(filter, {}, kValues, stop); },
               [this](Result<std::vector<logs::Facet>> facets) {
@@ -110,7 +131,7 @@ void FacetPanel::fill(const std::vector<logs::Facet>& facets) {
   const int scroll = m_tree->verticalScrollBar() ? m_tree->verticalScrollBar()->value() : 0;
   m_tree->clear();
   const Theme& theme = Theme::instance();
-  for (const auto& facet : facets) {
+  for (const logs::Facet& facet : inOrder(facets)) {
     const std::vector<std::string> wanted = chosenValues(m_filter, facet.key);
     if (facet.values.empty() && wanted.empty()) continue;
     auto* top = new QTreeWidgetItem(m_tree, {keyText(facet.key), facet.isSampled ? tr("~%1").arg(countText(static_cast<qint64>(facet.distinct))) : countText(static_cast<qint64>(facet.distinct))});
@@ -139,7 +160,8 @@ void FacetPanel::fill(const std::vector<logs::Facet>& facets) {
       item->setToolTip(0, qs(value.value).toHtmlEscaped());
     }
     // Keys with a value for nearly every record (ids) begin closed: their values say little.
-    const bool many = facet.distinct > 200;
+    // So do keys with one value, and the built-in fields behind the first.
+    const bool many = facet.distinct > 200 || facet.distinct < 2 || placeOf(facet.key) > kMetadata;
     top->setExpanded(first ? !many : !closed.contains(qs(facet.key)));
   }
   if (m_tree->verticalScrollBar()) m_tree->verticalScrollBar()->setValue(scroll);

@@ -23,6 +23,7 @@ class FacetPanel : public QWidget {
   void fill(const std::vector<logs::Facet>& facets);
   void chosen(QTreeWidgetItem* item);
   QTreeWidget* m_tree;
+  std::shared_ptr<logs::LogStore> m_store;
   logs::Filter m_filter;
   Latest m_query;
   bool m_filling = false;

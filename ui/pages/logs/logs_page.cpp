@@ -34,6 +34,7 @@ LogsPage::LogsPage(Session* session, QWidget* parent) : Page(session, QStringLit
   menu->addSeparator();
   menu->addAction(icon(QStringLiteral("distil")), tr("Sample logs"), this, &LogsPage::importSample);
   m_import->setMenu(menu);
+  m_import->setProperty("menu", true);
   addAction(m_import);
   m_dataset = primaryButton(tr("Build dataset"), QStringLiteral("buildDataset"), QStringLiteral("datasets"), this);
   m_dataset->setToolTip(tr("Makes a dataset of the records that match"));
@@ -91,7 +92,8 @@ void LogsPage::build() {
   m_model = new LogTableModel(this);
   m_table = new TableView(tr("Records"), QStringLiteral("recordTable"), m_split);
   m_table->setModel(m_model);
-  m_table->setWidths({168, 150, 64, 68, 92, 76, 0});
+  m_table->setWidths({140, 240, 136, 66, 72, 100, 84});
+  m_table->setStretchColumn(LogTableModel::Prompt, 220);
   m_pane = new RecordPane(m_split);
   m_pane->setMinimumWidth(220);
   m_split->addWidget(m_facets);
@@ -100,7 +102,7 @@ void LogsPage::build() {
   m_split->setStretchFactor(0, 0);
   m_split->setStretchFactor(1, 1);
   m_split->setStretchFactor(2, 0);
-  m_split->setSizes({210, 620, 340});
+  m_split->setSizes({204, 600, 330});
   auto* frame = new Card(m_browser);
   auto* inside = new QVBoxLayout(frame);
   inside->setContentsMargins(1, 1, 1, 1);

@@ -72,6 +72,7 @@ RecordPane::RecordPane(QWidget* parent) : QWidget(parent) {
   m_metadata->horizontalHeader()->setStretchLastSection(true);
   m_metadata->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
   m_metadata->setColumnWidth(0, 150);
+  m_metadata->horizontalHeader()->setHighlightSections(false);
   m_metadata->verticalHeader()->hide();
   m_metadata->verticalHeader()->setDefaultSectionSize(26);
   m_metadata->setShowGrid(false);
@@ -126,7 +127,6 @@ void RecordPane::show(std::shared_ptr<logs::LogStore> store, std::uint32_t id) {
       m_metadata->insertRow(r);
       auto* k = new QTableWidgetItem(key);
       k->setData(Qt::UserRole, filterKey);
-      k->setForeground(Theme::instance().color(Role::Muted));
       m_metadata->setItem(r, 0, k);
       m_metadata->setItem(r, 1, new QTableWidgetItem(value));
     };

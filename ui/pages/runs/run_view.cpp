@@ -37,6 +37,7 @@ QTableWidget* table(const QStringList& headers, const QString& name, const QStri
   t->setHorizontalHeaderLabels(headers);
   t->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
   t->horizontalHeader()->setStretchLastSection(true);
+  t->horizontalHeader()->setHighlightSections(false);
   t->verticalHeader()->hide();
   t->setShowGrid(false);
   t->setEditTriggers(QAbstractItemView::NoEditTriggers);
@@ -97,6 +98,7 @@ QWidget* RunView::makeHead() {
   menu->addAction(tr("Stop and save (can be resumed)"), this, [this] { send("stop-save"); })->setObjectName(QStringLiteral("stopSave"));
   menu->addAction(tr("Stop without saving (goes back to the last checkpoint)"), this, [this] { send("stop-discard"); })->setObjectName(QStringLiteral("stopDiscard"));
   m_stop->setMenu(menu);
+  m_stop->setProperty("menu", true);
   m_evaluate = button(tr("Evaluate"), QStringLiteral("evaluateRun"), QStringLiteral("evaluate"), head);
   m_export = button(tr("Export"), QStringLiteral("exportRun"), QStringLiteral("export"), head);
   for (QPushButton* b : {m_pause, m_resume, m_stop, m_evaluate, m_export}) row->addWidget(b);
@@ -247,7 +249,6 @@ void RunView::takeSample(const job::Event& event) {
   for (int c = 0; c < 4; ++c) {
     auto* item = new QTableWidgetItem(cells[c]);
     item->setToolTip(cells[c].toHtmlEscaped());
-    if (c == 0 || c == 1) item->setForeground(Theme::instance().color(Role::Muted));
     if (c == 2 && changed) {
       QFont bold = item->font();
       bold.setWeight(QFont::DemiBold);

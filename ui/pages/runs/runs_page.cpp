@@ -34,7 +34,8 @@ RunsPage::RunsPage(Session* session, QWidget* parent) : Page(session, QStringLit
   m_table->setModel(m_model);
   m_table->setItemDelegate(new RunCellDelegate(m_table));
   m_table->verticalHeader()->setDefaultSectionSize(32);
-  m_table->setWidths({200, 130, 120, 150, 130, 170, 170, 90, 110, 0});
+  m_table->setWidths({150, 136, 112, 92, 104, 130, 104, 82, 92, 132});
+  m_table->setStretchColumn(RunTableModel::Name, 140);
   inside->addWidget(m_table);
   m_list = card;
   addBody(m_list);
