@@ -17,16 +17,19 @@ int main(int argc, char** argv) {
   parser.addHelpOption();
   parser.addVersionOption();
   parser.addPositionalArgument(QStringLiteral("workspace"), QCoreApplication::translate("main", "The project's folder; without it, the one of last time."), QStringLiteral("[WORKSPACE]"));
-  const QCommandLineOption sample(QStringLiteral("create"), QCoreApplication::translate("main", "Make the workspace where there is none yet."));
-  parser.addOption(sample);
+  const QCommandLineOption sample(QStringLiteral("sample"), QCoreApplication::translate("main", "Open the sample project, made on first need."));
+  const QCommandLineOption create(QStringLiteral("create"), QCoreApplication::translate("main", "Make the workspace where there is none yet."));
+  parser.addOptions({sample, create});
   parser.process(app);
+  retort::ui::installTranslations();
   retort::ui::Theme::instance().install();
   QApplication::setWindowIcon(QIcon(retort::ui::drawing(QStringLiteral("draw-still"), 96, retort::ui::Theme::instance().color(retort::ui::Role::Accent), 1)));
   int code = 0;
   {
     retort::ui::MainWindow window;
-    if (parser.positionalArguments().isEmpty()) window.openLast();
-    else window.openProject(parser.positionalArguments().first(), parser.isSet(sample));
+    if (!parser.positionalArguments().isEmpty()) window.openProject(parser.positionalArguments().first(), parser.isSet(create));
+    else if (parser.isSet(sample)) window.openSample();
+    else window.openLast();
     window.show();
     code = QApplication::exec();
   }

@@ -94,6 +94,7 @@ int main(int argc, char** argv) {
   QTemporaryDir temporary;
   QSettings::setPath(QSettings::IniFormat, QSettings::UserScope, temporary.filePath(QStringLiteral("config")));
   QLocale::setDefault(QLocale(QLocale::English, QLocale::UnitedStates));
+  installTranslations();
   Theme::instance().install();
   {
     MainWindow window;

@@ -49,6 +49,10 @@ class PagesTest : public QObject {
     QTRY_VERIFY(m_window->findChild<Banner*>(QStringLiteral("banner"))->isVisible());
     QCOMPARE(m_window->currentPage(), QStringLiteral("start"));
   }
+  void pluralsAreWords() {
+    QCOMPARE(QCoreApplication::translate("retort::ui::RunsPage", "%n run(s)", nullptr, 1), QStringLiteral("1 run"));
+    QCOMPARE(QCoreApplication::translate("retort::ui::RunsPage", "%n run(s)", nullptr, 3), QStringLiteral("3 runs"));
+  }
   void openingShowsLogsEmpty() {
     m_window->openProject(qs(m_root.string()));
     QTRY_VERIFY(m_window->session() && m_window->session()->isLoaded());
@@ -241,6 +245,7 @@ class PagesTest : public QObject {
 int main(int argc, char** argv) {
   QApplication app(argc, argv);
   QLocale::setDefault(QLocale(QLocale::English, QLocale::UnitedStates));
+  installTranslations();
   Theme::instance().install();
   int code = 0;
   {

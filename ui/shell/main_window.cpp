@@ -10,7 +10,7 @@
 #include <QMenu>
 #include <QSettings>
 #include <QStackedWidget>
-#include <QStandardPaths>
+#include <QTranslator>
 
 #include "base/paths.h"
 #include "ui/pages/datasets/datasets_page.h"
@@ -28,6 +28,14 @@
 namespace retort::ui {
 namespace {
 constexpr int kRecent = 6;
+}
+
+void installTranslations() {
+  for (const QString& language : {QStringLiteral("en"), QLocale().name().section(QLatin1Char('_'), 0, 0)}) {
+    auto* translator = new QTranslator(qApp);
+    if (translator->load(QStringLiteral(":/i18n/retort_%1.qm").arg(language))) QCoreApplication::installTranslator(translator);
+    else delete translator;
+  }
 }
 
 std::unique_ptr<QSettings> settings() {

@@ -27,6 +27,8 @@ class MainWindow : public QMainWindow {
   void openProject(const QString& path, bool create = false);
   /// The project of last time, or the start page.
   void openLast();
+  /// The sample project in the user's data folder, made on first need.
+  void openSample();
   void showPage(const QString& name, const QString& argument = {});
   [[nodiscard]] Session* session() const { return m_session; }
   [[nodiscard]] Page* page(const QString& name) const;
@@ -54,7 +56,6 @@ class MainWindow : public QMainWindow {
   Page* makePage(const QString& name);
   void showStart(const std::optional<Error>& error = {});
   void chooseFolder();
-  void openSample();
   void showPalette();
   void refreshStatus();
   void fillSwitcher();
@@ -74,6 +75,9 @@ class MainWindow : public QMainWindow {
   QPointer<StartPage> m_start;
   Latest m_opening;
 };
+
+/// Loads the words for the user's language (plural forms, at least) from the program's own resources.
+void installTranslations();
 
 /// Where the window keeps its shape and the projects opened before.
 [[nodiscard]] std::unique_ptr<QSettings> settings();
