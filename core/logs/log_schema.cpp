@@ -13,7 +13,7 @@ namespace retort::logs {
 
 namespace {
 
-const char* const kSchema1 = R"sql(
+constexpr const char* kSchema1 = R"sql(
 CREATE TABLE source_file(id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, kind INT NOT NULL, size INT NOT NULL, mtime_ns INT NOT NULL, inode INT NOT NULL,
   head_len INT NOT NULL, head_hash BLOB, raw_off INT NOT NULL DEFAULT 0, line_no INT NOT NULL DEFAULT 0, mode INT NOT NULL DEFAULT 0,
   n_ok INT NOT NULL DEFAULT 0, n_dup INT NOT NULL DEFAULT 0, n_bad INT NOT NULL DEFAULT 0, n_filtered INT NOT NULL DEFAULT 0,
