@@ -2,6 +2,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -54,6 +55,8 @@ Result<engine::TrainResult> train(const fs::path& folder, engine::RunReporter& r
   RETORT_TRY(const Json json, readJsonFile(folder / "spec.json"));
   RETORT_TRY(const job::RunSpec spec, job::runSpecFromJson(json, where));
   RETORT_CHECK(engine::requireSupportedSpec(spec));
+  // Batches change their sizes at every step; what was compiled for old ones need not be kept for ever. The user's own value stays.
+  ::setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "160", 0);
   engine::DeviceOptions options;
   options.device = spec.device;
   options.threads = spec.threads;

@@ -185,6 +185,13 @@ MicroBatch makeMicroBatch(const std::vector<EncodedRow>& rows, const std::vector
     batch.rows.push_back(r);
     batch.lengths.push_back(static_cast<std::int64_t>(rowIds.size()));
   }
+  constexpr std::int64_t kMultiple = 64, kFrom = 256;
+  const auto total = static_cast<std::int64_t>(ids.size());
+  if (total > kFrom && total % kMultiple != 0) {
+    batch.padding = kMultiple - total % kMultiple;
+    ids.resize(ids.size() + static_cast<std::size_t>(batch.padding), 0);
+    batch.lengths.push_back(batch.padding);
+  }
   batch.ids = at::tensor(ids, at::kLong).view({1, -1}).to(device);
   batch.positions = at::tensor(positions, at::kLong).to(device);
   batch.labels = at::tensor(labels, at::kLong).to(device);

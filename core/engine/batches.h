@@ -54,7 +54,7 @@ Status requireLabels(const LabelCheck& check, const std::string& file);
 /// Steps that `epochs` take.
 [[nodiscard]] std::int64_t stepsOfEpochs(double epochs, std::int64_t rows, std::int64_t batchRows);
 
-/// One forward pass: documents one after the other in [1, sum of lengths], without padding.
+/// One forward pass: documents one after the other in [1, sum of lengths].
 struct MicroBatch {
   std::vector<std::int64_t> rows;            ///< indexes into EncodedRows::rows, by falling length
   std::vector<std::int64_t> lengths;         ///< of the documents
@@ -62,13 +62,15 @@ struct MicroBatch {
   at::Tensor positions;                      ///< [N] i64: flat positions whose next token is learnt
   at::Tensor labels;                         ///< [N] i64: those next tokens. The one place where labels are shifted.
   at::Tensor weights;                        ///< [N] f32, undefined when all are 1
-  [[nodiscard]] std::int64_t tokens() const { return ids.size(1); }
+  std::int64_t padding = 0;                  ///< of ids: a last document that nobody learns, see makeMicroBatch
+  [[nodiscard]] std::int64_t tokens() const { return ids.size(1) - padding; }
 };
 
 /// Groups rows into passes of at most `microTokens` tokens (a longer row goes alone), longest first.
 [[nodiscard]] std::vector<std::vector<std::int64_t>> groupByTokens(const std::vector<EncodedRow>& rows, const std::vector<std::int64_t>& which,
                                                                    std::int64_t microTokens);
-/// `teacherSide`: the teacher's version of the rows (labels are the same).
+/// `teacherSide`: the teacher's version of the rows (labels are the same). A long batch is filled up to a multiple of 64 tokens:
+/// oneDNN compiles its products for each new size, and keeps them.
 MicroBatch makeMicroBatch(const std::vector<EncodedRow>& rows, const std::vector<std::int64_t>& which, at::Device device, bool teacherSide = false);
 
 }  // namespace retort::engine

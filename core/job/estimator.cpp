@@ -85,7 +85,9 @@ Estimate estimateRun(const EstimateInput& in) {
     if (m.loss.source == "cached") e.logitBytes = std::max(e.logitBytes, bytesOf(perPosition * static_cast<double>(sum) * in.supervisedShare));
   }
   e.memory.cache = bytesOf(static_cast<double>(sum) * 5);   // ids and marks of the encoded rows
-  e.memory.runtime = in.isCuda ? 900'000'000 : 450'000'000;   // CPU: libraries, compiled kernels, holes of the heap (measured)
+  // Libraries and compiled kernels; and slack for the holes that batches of changing sizes leave (CPU: measured over 45 steps).
+  const auto others = static_cast<double>(e.memory.total());
+  e.memory.runtime = in.isCuda ? bytesOf(900e6 + 0.08 * others) : bytesOf(450e6 + 0.15 * others);
 
   e.checkpointBytes = bytesOf(trainable * 12);
   e.studentBytes = bytesOf(static_cast<double>(e.parameters) * 2);

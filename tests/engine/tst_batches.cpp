@@ -112,6 +112,21 @@ class TestBatches : public QObject {
     QCOMPARE(seen.size(), std::size_t{40});
     QCOMPARE(groupByTokens(rows, {3}, 1).size(), std::size_t{1});   // a row longer than the limit goes alone
   }
+  void longBatchesAreFilledUpWithoutEffect() {
+    Decoder decoder = randomDecoder(tests::tinyConfig(), at::kFloat, at::kCPU, 3, 0.08);
+    const auto rows = randomRows(40);
+    std::vector<std::int64_t> all;
+    std::int64_t tokens = 0;
+    for (std::size_t i = 0; i < rows.size(); ++i) all.push_back(static_cast<std::int64_t>(i)), tokens += static_cast<std::int64_t>(rows[i].ids.size());
+    QVERIFY(tokens > 256 && tokens % 64 != 0);
+    const MicroBatch batch = makeMicroBatch(rows, all, at::kCPU);
+    QCOMPARE(batch.tokens(), tokens);
+    QCOMPARE(batch.ids.size(1) % 64, std::int64_t{0});
+    QVERIFY(batch.positions.max().item<std::int64_t>() < tokens);
+    double whole = 0, single = 0, weight = 0;
+    const auto a = gradients(decoder, rows, 40, whole, weight), b = gradients(decoder, rows, 1, single, weight);
+    for (std::size_t i = 0; i < a.size(); ++i) QVERIFY((a[i] - b[i]).abs().max().item<double>() < 1e-6);
+  }
   void check19_microBatchesAreEquivalent() {
     Decoder decoder = randomDecoder(tests::tinyConfig(), at::kFloat, at::kCPU, 3, 0.08);
     const auto rows = randomRows(8);
