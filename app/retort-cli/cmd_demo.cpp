@@ -108,7 +108,7 @@ int demo(Context& context, const Args& args) {
   context.print("Finished in " + formatDuration(monotonicSeconds() - start) + ".");
   context.printJson(summary);
   for (const auto& e : summary.value("exports", Json::array()))
-    if (!e.value("verified", false)) return failed;
+    if (!e.value("verified", false)) return gateFailed;
   return done;
 }
 

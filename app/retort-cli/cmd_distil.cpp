@@ -130,7 +130,7 @@ int distil(Context& context, const Args& args) {
   for (const auto& text : line::summaryTable(state->extra)) context.print(text);
   context.printJson(state->extra);
   for (const auto& e : state->extra.value("exports", Json::array()))
-    if (!e.value("verified", false)) return failed;
+    if (!e.value("verified", false)) return gateFailed;
   return done;
 }
 
