@@ -111,7 +111,7 @@ class TestExports : public QObject {
 
   void wrongFormatIsUsage() {
     const auto out = flow::cli({"export", "tiny", "--to", "gguf:q9", (fs::path(m_dir.path().toStdString()) / "x").string()}, env());
-    QCOMPARE(out.exitCode, 1);
+    QCOMPARE(out.exitCode, 2);
     QVERIFY2(out.err.find("q8_0") != std::string::npos, out.err.c_str());
     QCOMPARE(flow::cli({"export", "tiny"}, env()).exitCode, 2);
   }
