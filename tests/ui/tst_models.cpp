@@ -100,7 +100,7 @@ class ModelsTest : public QObject {
     QCOMPARE(feed.state().phase, job::Phase::done);
   }
   void facetsWriteTheFilter() {
-    const auto base = logs::parseFilter("@tokens_in > 5 and env = \"prod\"");
+    const auto base = logs::parseFilter("@input_tokens > 5 and env = \"prod\"");
     QVERIFY2(base.ok(), base.ok() ? "" : base.error().text().c_str());
     QCOMPARE(chosenValues(*base, "env"), std::vector<std::string>{"prod"});
     const auto two = withValues(*base, "env", {"prod", "dev"});

@@ -90,6 +90,13 @@ class PagesTest : public QObject {
     for (int i = 0; i < tree->topLevelItemCount(); ++i)
       if (tree->topLevelItem(i)->text(0) == QLatin1String("env")) value = tree->topLevelItem(i)->child(0);
     QVERIFY(value);
+    auto env = [tree]() -> QTreeWidgetItem* {
+      for (int i = 0; i < tree->topLevelItemCount(); ++i)
+        if (tree->topLevelItem(i)->text(0) == QLatin1String("env")) return tree->topLevelItem(i)->child(0);
+      return nullptr;
+    };
+    QTRY_VERIFY(env() && env()->checkState(0) == Qt::Unchecked);   // the counts under the emptied filter have come
+    value = env();
     tree->scrollToItem(value);
     tree->setCurrentItem(value);
     tree->setFocus();
@@ -149,6 +156,8 @@ class PagesTest : public QObject {
   void aRunOpensByEnterAndItsChartIsWhole() {
     const auto id = testing::addRun(m_window->session()->workspace(), "watched", 120, 200, job::Phase::stopped, m_dataset);
     QVERIFY2(id.ok(), id.ok() ? "" : id.error().text().c_str());
+    m_window->activateWindow();
+    QVERIFY(QTest::qWaitForWindowActive(m_window));
     QTest::keyClick(m_window, Qt::Key_4, Qt::ControlModifier);
     QTRY_COMPARE(m_window->currentPage(), QStringLiteral("runs"));
     auto* table = find<TableView>("runTable");
@@ -199,6 +208,8 @@ class PagesTest : public QObject {
   void exportsShowRedAndGreen() {
     QVERIFY(testing::addExport(m_window->session()->workspace(), true).ok());
     QVERIFY(testing::addExport(m_window->session()->workspace(), false).ok());
+    m_window->activateWindow();
+    QVERIFY(QTest::qWaitForWindowActive(m_window));
     QTest::keyClick(m_window, Qt::Key_6, Qt::ControlModifier);
     QTRY_COMPARE(m_window->currentPage(), QStringLiteral("export"));
     auto words = [this] {

@@ -184,7 +184,7 @@ LineChart::LineChart(const QString& title, const QString& xTitle, const QString&
   m->quiet.setInterval(kQuietMs);
   connect(&m->quiet, &QTimer::timeout, this, [this] {
     m->plot->setAntialiasedElements(QCP::aePlottables | QCP::aeScatters);
-    m->plot->replot(QCustomPlot::rpQueuedReplot);
+    if (isVisible() && !m->plot->size().isEmpty()) m->plot->replot(QCustomPlot::rpQueuedReplot);
   });
   connect(&Theme::instance(), &Theme::changed, this, [this] { m->theme(), m->schedule(); });
   m->theme();
@@ -378,6 +378,7 @@ void LineChart::setLineVisible(int index, bool visible) {
 
 void LineChart::resetView() {
   m->follow = true;
+  m->low = m->high = 0;   // so that the range is found anew
   m->schedule();
 }
 
@@ -473,7 +474,7 @@ void LineChart::Private::fill() {
   }
   labels();
   plot->setAntialiasedElements(QCP::aeNone);
-  plot->replot(QCustomPlot::rpQueuedReplot);
+  if (plot->isVisible() && !plot->size().isEmpty()) plot->replot(QCustomPlot::rpQueuedReplot);
   quiet.start();
   if (std::isfinite(crossX)) readAt(crossX);
 }
@@ -498,7 +499,7 @@ void LineChart::Private::labels() {
   const double gap = QFontMetrics(Theme::instance().font(Type::MonoCaption)).height();
   for (std::size_t i = 1; i < places.size(); ++i)
     if (places[i].line->last->visible()) places[i].pixel = std::max(places[i].pixel, places[i - 1].pixel + gap);
-  const double bottom = plot->axisRect()->bottom();
+  const double bottom = plot->axisRect()->bottom() - gap / 2;
   for (std::size_t i = places.size(); i-- > 0;) {
     const double limit = i + 1 < places.size() ? places[i + 1].pixel - gap : bottom;
     places[i].pixel = std::min(places[i].pixel, limit);
@@ -531,7 +532,7 @@ void LineChart::showCrosshair(double x) {
   } else {
     m->readout->setText({});
   }
-  m->plot->layer(QStringLiteral("cursor"))->replot();
+  if (isVisible() && !m->plot->size().isEmpty()) m->plot->layer(QStringLiteral("cursor"))->replot();
 }
 
 void LineChart::Private::zoom(double centre, double factor) {

@@ -49,6 +49,7 @@ DatasetsPage::DatasetsPage(Session* session, QWidget* parent) : Page(session, QS
   m_table->setSelectionMode(QAbstractItemView::SingleSelection);
   m_table->setTabKeyNavigation(false);
   inside->addWidget(m_table);
+  setFocusProxy(m_table);
   split->addWidget(listCard);
   split->addWidget(makeCard());
   split->setStretchFactor(0, 1);

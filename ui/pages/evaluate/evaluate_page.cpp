@@ -83,6 +83,7 @@ EvaluatePage::EvaluatePage(Session* session, QWidget* parent) : Page(session, QS
   addBody(m_skeleton);
   m_body = makeReport();
   addBody(m_body);
+  setFocusProxy(m_models);
   connect(m_empty, &EmptyState::actionTriggered, this, [this] { newEvaluation({}); });
   connect(m_new, &QPushButton::clicked, this, [this] { newEvaluation({}); });
   connect(m_choice, &QComboBox::activated, this, [this] { load(m_choice->currentData().toString()); });

@@ -129,6 +129,8 @@ void FacetPanel::fill(const std::vector<logs::Facet>& facets) {
     if (!m_tree->topLevelItem(i)->isExpanded()) closed.insert(m_tree->topLevelItem(i)->data(0, kKeyRole).toString());
   const bool first = m_tree->topLevelItemCount() == 0;
   const int scroll = m_tree->verticalScrollBar() ? m_tree->verticalScrollBar()->value() : 0;
+  const QTreeWidgetItem* current = m_tree->currentItem();
+  const QString currentKey = current ? current->data(0, kKeyRole).toString() : QString(), currentValue = current ? current->data(0, kValueRole).toString() : QString();
   m_tree->clear();
   const Theme& theme = Theme::instance();
   for (const logs::Facet& facet : inOrder(facets)) {
@@ -158,6 +160,7 @@ void FacetPanel::fill(const std::vector<logs::Facet>& facets) {
       item->setForeground(1, theme.color(Role::Muted));
       item->setFont(1, theme.font(Type::MonoCaption));
       item->setToolTip(0, qs(value.value).toHtmlEscaped());
+      if (qs(facet.key) == currentKey && qs(value.value) == currentValue) m_tree->setCurrentItem(item);   // keys go on from where they were
     }
     // Keys with a value for nearly every record (ids) begin closed: their values say little.
     // So do keys with one value, and the built-in fields behind the first.

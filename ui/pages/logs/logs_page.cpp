@@ -94,6 +94,7 @@ void LogsPage::build() {
   m_table->setModel(m_model);
   m_table->setWidths({140, 240, 136, 66, 72, 100, 84});
   m_table->setStretchColumn(LogTableModel::Prompt, 220);
+  setFocusProxy(m_table);
   m_pane = new RecordPane(m_split);
   m_pane->setMinimumWidth(220);
   m_split->addWidget(m_facets);

@@ -37,6 +37,7 @@ RunsPage::RunsPage(Session* session, QWidget* parent) : Page(session, QStringLit
   m_table->setWidths({150, 136, 112, 92, 104, 130, 104, 82, 92, 132});
   m_table->setStretchColumn(RunTableModel::Name, 140);
   inside->addWidget(m_table);
+  setFocusProxy(m_table);
   m_list = card;
   addBody(m_list);
   m_view = new RunView(session, this);
