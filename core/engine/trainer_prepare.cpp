@@ -250,7 +250,8 @@ Status Trainer::resume() {
   const auto checkpoint = newestCheckpoint(m_reporter.folder() / "checkpoints", rejected);
   for (const auto& name : rejected)
     RETORT_CHECK(m_reporter.warning({"engine.checkpoint.damaged", "Checkpoint " + name + " cannot be used", "checkpoints/" + name, "its files do not have the hashes of its manifest", "an earlier one is used", {}, {}}));
-  if (!checkpoint) return m_reporter.attempt() > 1 ? m_reporter.restartFrom(0) : Status{};
+  // Without a checkpoint everything is done again, the measurement at step 0 too.
+  if (!checkpoint) return m_reporter.attempt() > 1 ? m_reporter.restartFrom(-1) : Status{};
   const Json& s = checkpoint->state;
   const std::string specHash = sha256Hex(dumpJson(job::toJson(m_spec)));
   if (s.value("spec", "") != specHash)

@@ -168,7 +168,14 @@ Result<Database> Database::open(const std::filesystem::path& path, const OpenOpt
   harden(raw);
   sqlite3_busy_timeout(raw, options.busyTimeoutMs);
   RETORT_CHECK(db.exec("PRAGMA mmap_size=0; PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-" + std::to_string(options.cacheKiB)));
-  if (isNew) {
+  // A file that a killed process had only begun rolls back to nothing when it is opened: it is as good as new.
+  bool isEmpty = isNew;
+  if (!isNew && options.mode == Mode::create) {
+    RETORT_TRY(const auto tables, db.integer("SELECT count(*) FROM sqlite_master"));
+    RETORT_TRY(const auto found, db.integer("PRAGMA application_id"));
+    isEmpty = tables.value_or(0) == 0 && found.value_or(0) == 0;
+  }
+  if (isEmpty) {
     // The page size must come before anything is written to the file.
     if (options.pageSize) RETORT_CHECK(db.exec("PRAGMA page_size=" + std::to_string(options.pageSize)));
     if (options.applicationId) RETORT_CHECK(db.exec("PRAGMA application_id=" + std::to_string(options.applicationId)));
