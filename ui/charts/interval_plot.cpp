@@ -1,6 +1,7 @@
 // Intervals and scatter, painted by hand: see interval_plot.h.
 #include "ui/charts/interval_plot.h"
 
+#include <QLocale>
 #include <QPainter>
 #include <algorithm>
 #include <cmath>
@@ -131,7 +132,7 @@ void ScatterPlot::paintEvent(QPaintEvent*) {
   }
   for (double tick : niceTicks(0, xHigh, 4)) {
     p.setPen(theme.color(Role::Muted));
-    p.drawText(QRectF(at(tick, yLow).x() - 40, box.bottom() + 4, 80, 16), Qt::AlignCenter, significantText(tick, 3));
+    p.drawText(QRectF(at(tick, yLow).x() - 40, box.bottom() + 4, 80, 16), Qt::AlignCenter, QLocale().toString(tick, 'g', 4));
   }
   p.setPen(QPen(theme.color(Role::Border), 1));
   p.drawLine(box.bottomLeft(), box.bottomRight());

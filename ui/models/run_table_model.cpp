@@ -57,6 +57,7 @@ int RunTableModel::rowOf(const std::string& id) const {
 QVariant RunTableModel::headerData(int section, Qt::Orientation orientation, int role) const {
   if (orientation != Qt::Horizontal) return {};
   if (role == Qt::TextAlignmentRole) return section == BestNll || section == Time ? int(Qt::AlignRight | Qt::AlignVCenter) : int(Qt::AlignLeft | Qt::AlignVCenter);
+  if (role == Qt::ToolTipRole && section == Curve) return tr("Validation NLL over the steps");
   if (role == Qt::ToolTipRole && section == BestNll) return tr("Lowest validation NLL, nats per token");
   if (role != Qt::DisplayRole) return {};
   switch (section) {
@@ -64,7 +65,7 @@ QVariant RunTableModel::headerData(int section, Qt::Orientation orientation, int
     case Phase: return tr("Phase");
     case Progress: return tr("Step");
     case BestNll: return tr("Best NLL");
-    case Curve: return tr("Validation NLL");
+    case Curve: return tr("Curve");
     case Student: return tr("Student");
     case Teacher: return tr("Teacher");
     case Method: return tr("Method");

@@ -254,9 +254,10 @@ void EvaluatePage::show(const Loaded& loaded) {
       m_models->setItem(row, c, item);
     }
     ++row;
-    intervals << IntervalPlot::Row{roleText(m.role), m.accuracy, m.interval.low, m.interval.high, QStringLiteral("%1 [%2, %3]").arg(percentText(m.accuracy), numberText(m.interval.low * 100, 1), numberText(m.interval.high * 100, 1)), series};
+    const QString label = m.role == "other" ? qs(m.name) : roleText(m.role);
+    intervals << IntervalPlot::Row{label, m.accuracy, m.interval.low, m.interval.high, QStringLiteral("%1 [%2, %3]").arg(percentText(m.accuracy), numberText(m.interval.low * 100, 1), numberText(m.interval.high * 100, 1)), series};
     least = std::min(least, m.interval.low);
-    if (m.latency) dots << ScatterPlot::Dot{roleText(m.role), m.latency->requestP50, m.accuracy, static_cast<double>(m.bytes) / biggest, series, m.interval.low, m.interval.high};
+    if (m.latency) dots << ScatterPlot::Dot{label, m.latency->requestP50, m.accuracy, static_cast<double>(m.bytes) / biggest, series, m.interval.low, m.interval.high};
   }
   m_models->horizontalHeaderItem(5)->setToolTip(tr("Share of rows on which it says what the teacher says"));
   for (int c = 2; c < 10; ++c) m_models->horizontalHeaderItem(c)->setTextAlignment(Qt::AlignRight | Qt::AlignVCenter);

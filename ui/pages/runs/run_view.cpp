@@ -4,9 +4,11 @@
 #include <QHeaderView>
 #include <QMenu>
 #include <QPlainTextEdit>
+#include <QRegularExpression>
 #include <QScrollArea>
 #include <QScrollBar>
 #include <QSplitter>
+#include <QStyledItemDelegate>
 #include <QTabBar>
 #include <QTabWidget>
 #include <QTableWidget>
@@ -46,6 +48,21 @@ QTableWidget* table(const QStringList& headers, const QString& name, const QStri
   t->setFrameShape(QFrame::NoFrame);
   return t;
 }
+
+// A rendered prompt tells most at its end, where the user speaks.
+class CutLeft : public QStyledItemDelegate {
+ public:
+  using QStyledItemDelegate::QStyledItemDelegate;
+
+ protected:
+  void initStyleOption(QStyleOptionViewItem* option, const QModelIndex& index) const override {
+    QStyledItemDelegate::initStyleOption(option, index);
+    option->textElideMode = Qt::ElideLeft;
+  }
+};
+
+/// A moving average over a tenth of the run, so that short runs are not drawn by their beginnings.
+double smoothingFor(std::int64_t steps) { return std::clamp(1.0 - 10.0 / static_cast<double>(std::max<std::int64_t>(steps, 20)), 0.5, 0.95); }
 
 Card* framed(QWidget* inside, int margin) {
   auto* card = new Card;
@@ -149,6 +166,7 @@ QWidget* RunView::makeTabs() {
   m_tabs->setDocumentMode(true);
   m_tabs->tabBar()->setAccessibleName(tr("Details of the run"));
   m_samples = table({tr("Step"), tr("Prompt"), tr("Student says"), tr("Target")}, tr("Samples"), QStringLiteral("samplesTable"), this);
+  m_samples->setItemDelegateForColumn(1, new CutLeft(m_samples));
   m_samples->setColumnWidth(0, 60);
   m_samples->setColumnWidth(1, 420);
   m_samples->setColumnWidth(2, 260);
@@ -235,7 +253,9 @@ void RunView::takeEval(const job::Event& event) {
 // Newest first; the row is marked when the same prompt got another answer than at the measurement before.
 void RunView::takeSample(const job::Event& event) {
   constexpr int kMost = 400;
-  QString prompt = text(event, "prompt").simplified();
+  static const QRegularExpression marks(QStringLiteral("<\\|[^|>]*\\|>"));   // turn marks of chat templates
+  QString prompt = text(event, "prompt").replace(marks, QStringLiteral(" ")).simplified();
+  if (prompt.endsWith(QLatin1String(" assistant"))) prompt.chop(10);
   if (prompt.size() > 400) prompt = QStringLiteral("… ") + prompt.right(400);
   const QString said = text(event, "text").simplified();
   const std::string row = ss(text(event, "row"));
@@ -319,6 +339,10 @@ void RunView::showSpec() {
   if (!spec.ok()) return m_banner->show(spec.error());
   const job::RunSpec& s = *spec;
   Q_EMIT titleChanged(s.name.empty() ? qs(m_id) : qs(s.name));
+  std::int64_t steps = 0;
+  for (const auto& m : s.methods) steps += m.steps;
+  m_loss->setSmoothing(smoothingFor(steps));
+  m_speed->setSmoothing(smoothingFor(steps));
   QString about = qs(s.student.model.name);
   if (!s.teachers.empty()) about = tr("%1 from %2").arg(about, qs(s.teachers.front().model.name));
   m_about->setText(about);

@@ -34,8 +34,8 @@ RunsPage::RunsPage(Session* session, QWidget* parent) : Page(session, QStringLit
   m_table->setModel(m_model);
   m_table->setItemDelegate(new RunCellDelegate(m_table));
   m_table->verticalHeader()->setDefaultSectionSize(32);
-  m_table->setWidths({150, 136, 112, 92, 104, 130, 104, 82, 92, 132});
-  m_table->setStretchColumn(RunTableModel::Name, 140);
+  m_table->setWidths({140, 128, 104, 84, 96, 128, 88, 82, 112, 132});
+  m_table->setStretchColumn(RunTableModel::Name, 126);
   inside->addWidget(m_table);
   setFocusProxy(m_table);
   m_list = card;
