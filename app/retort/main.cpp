@@ -17,7 +17,7 @@ int main(int argc, char** argv) {
   parser.addHelpOption();
   parser.addVersionOption();
   parser.addPositionalArgument(QStringLiteral("workspace"), QCoreApplication::translate("main", "The project's folder; without it, the one of last time."), QStringLiteral("[WORKSPACE]"));
-  const QCommandLineOption sample(QStringLiteral("sample"), QCoreApplication::translate("main", "Open the sample project, made on first need."));
+  const QCommandLineOption sample(QStringLiteral("sample"), QCoreApplication::translate("main", "Open the sample project; on first need it is made and the demo runs in it."));
   const QCommandLineOption create(QStringLiteral("create"), QCoreApplication::translate("main", "Make the workspace where there is none yet."));
   parser.addOptions({sample, create});
   parser.process(app);
@@ -28,7 +28,7 @@ int main(int argc, char** argv) {
   {
     retort::ui::MainWindow window;
     if (!parser.positionalArguments().isEmpty()) window.openProject(parser.positionalArguments().first(), parser.isSet(create));
-    else if (parser.isSet(sample)) window.openSample();
+    else if (parser.isSet(sample)) window.openSample(true);
     else window.openLast();
     window.show();
     code = QApplication::exec();

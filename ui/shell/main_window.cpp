@@ -12,6 +12,7 @@
 #include <QStackedWidget>
 #include <QTranslator>
 
+#include "base/ids.h"
 #include "base/paths.h"
 #include "ui/pages/datasets/datasets_page.h"
 #include "ui/pages/distil/distil_page.h"
@@ -254,7 +255,8 @@ void MainWindow::chooseFolder() {
   dialog->open();
 }
 
-void MainWindow::openSample() {
+void MainWindow::openSample(bool withDemo) {
+  m_wantsDemo = withDemo;
   openProject(QDir(qs(userDataFolder().string())).filePath(QStringLiteral("sample-project")), true);
 }
 
@@ -275,7 +277,11 @@ void MainWindow::openProject(const QString& path, bool create) {
     return Workspace::open(root);
   }, [this](Result<Workspace> workspace) {
     if (!workspace.ok()) return showStart(workspace.error());
+    const bool demo = std::exchange(m_wantsDemo, false) && listProducts(workspace->jobs()).empty() && !workspace->isReadOnly();
     openSession(std::move(*workspace));
+    if (demo) m_session->startJob("demo", "Demo", {{"fast", true}}, this, [this](Result<std::string> id) {
+      if (!id.ok() && m_session) showStart(id.error());
+    });
   });
 }
 
@@ -306,7 +312,7 @@ void MainWindow::openSession(Workspace workspace) {
 void MainWindow::showStart(const std::optional<Error>& error) {
   if (m_start) m_start->deleteLater();
   m_start = new StartPage(recent(), this);
-  connect(m_start, &StartPage::sampleWanted, this, &MainWindow::openSample);
+  connect(m_start, &StartPage::sampleWanted, this, [this] { openSample(); });
   connect(m_start, &StartPage::folderWanted, this, &MainWindow::chooseFolder);
   connect(m_start, &StartPage::projectWanted, this, [this](const QString& path) { openProject(path); });
   m_stack->addWidget(m_start);

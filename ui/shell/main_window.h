@@ -28,7 +28,8 @@ class MainWindow : public QMainWindow {
   /// The project of last time, or the start page.
   void openLast();
   /// The sample project in the user's data folder, made on first need.
-  void openSample();
+  /// The sample project, made on first need; `withDemo` runs the whole line in it (tiny model) where nothing was done there yet.
+  void openSample(bool withDemo = false);
   void showPage(const QString& name, const QString& argument = {});
   [[nodiscard]] Session* session() const { return m_session; }
   [[nodiscard]] Page* page(const QString& name) const;
@@ -74,6 +75,7 @@ class MainWindow : public QMainWindow {
   PlainLabel *m_timeLeft, *m_readOnly;
   QPointer<StartPage> m_start;
   Latest m_opening;
+  bool m_wantsDemo = false;
 };
 
 /// Loads the words for the user's language (plural forms, at least) from the program's own resources.
