@@ -62,7 +62,8 @@ Result<Json> execDemo(JobContext& job) {
   ObjectReader reader(job.params, "spec.json: params");
   reader.optional("fast", fast).optional("logs", sources.logs).optional("golden", sources.golden).optional("references", sources.references).optional("split", sources.split);
   RETORT_CHECK(reader.finish());
-  RETORT_TRY(const auto preset, line::readDemoPreset(fast ? "fast" : "real"));
+  RETORT_TRY(auto preset, line::readDemoPreset(fast ? "fast" : "real"));
+  line::shrinkToMachine(preset);
   return line::runDemo(job.workspace, job.folder, preset, sources, job.progress, job.stop);
 }
 
@@ -79,6 +80,8 @@ int demo(Context& context, const Args& args) {
     if (!preset.ok()) return context.fail(preset.error());
   }
   context.note("Workspace: " + workspace->root().string());
+  if (const double share = line::shrinkToMachine(*preset); share < 1)
+    context.note("This machine is slower than the demo was sized for: rows and steps are cut to " + formatPercent(share, 0) + ", so expect lower scores.");
   if (const double seconds = line::forecastSeconds(*preset); seconds > 0) context.note("This will take about " + formatDuration(seconds) + " on this machine.");
   const auto params = paramsOf(args, fast);
   if (!params.ok()) return context.fail(params.error());

@@ -26,6 +26,9 @@ struct DemoSources {
 Result<Json> runDemo(const Workspace& workspace, const std::filesystem::path& folder, const DemoPreset& preset, const DemoSources& sources, const ProgressFn& progress,
                      std::stop_token stop);
 
+/// On a machine that would need more than 12 minutes, rows and steps shrink in proportion (at least 15 steps a run). Returns the share kept.
+double shrinkToMachine(DemoPreset& preset);
+
 /// Seconds the demo will take on this machine: the preset's, scaled by the measured product rate; 0 when unknown.
 [[nodiscard]] double forecastSeconds(const DemoPreset& preset);
 
