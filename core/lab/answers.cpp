@@ -16,7 +16,7 @@ struct Tally {
   std::int64_t accepted = 0, empty = 0, cut = 0;
 };
 
-/// Asks for what the cache lacks, in portions that fit a line of rpc and show progress.
+/// Asks a worker of its own for what the cache lacks.
 Status askMissing(const std::vector<const job::Row*>& rows, AnswerCache& cache, const AnswerOptions& options, int maxTokens, const ProgressFn& progress, std::stop_token stop) {
   std::vector<const job::Row*> missing;
   for (const auto* row : rows)
@@ -25,22 +25,7 @@ Status askMissing(const std::vector<const job::Row*>& rows, AnswerCache& cache, 
   job::RpcClient::Options rpc;
   rpc.dtype = options.dtype;
   RETORT_TRY(const auto client, job::RpcClient::start(options.teacher, rpc, stop));
-  ProgressMeter meter(progress, "Teacher answers", "rows", static_cast<std::int64_t>(missing.size()));
-  constexpr std::size_t kPortion = 512;
-  for (std::size_t begin = 0; begin < missing.size(); begin += kPortion) {
-    const std::size_t end = std::min(begin + kPortion, missing.size());
-    Json prompts = Json::array();
-    for (std::size_t i = begin; i < end; ++i) prompts.push_back({{"messages", missing[i]->messages}, {"tools", missing[i]->tools}});
-    RETORT_TRY(const Json result, client->call("generate", {{"prompts", prompts}, {"max_tokens", maxTokens}, {"temperature", 0}}, [&](const Json& note) {
-      if (note.contains("progress")) meter.at(static_cast<std::int64_t>(begin) + note["progress"].value("done", std::int64_t{0}));
-    }, stop));
-    for (std::size_t i = begin; i < end; ++i) {
-      const Json& output = result["outputs"][i - begin];
-      RETORT_CHECK(cache.add(missing[i]->messages, missing[i]->tools, {{"text", output["text"]}, {"finish", output["finish"]}}));
-    }
-  }
-  meter.finish();
-  return {};
+  return askAnswers(*client, missing, cache, maxTokens, "Teacher answers", progress, stop);
 }
 
 /// The rows with the teacher's answers as targets; what was empty or cut is left out.
@@ -67,6 +52,26 @@ std::vector<job::Row> answered(const std::vector<job::Row>& rows, const AnswerCa
 }
 
 }  // namespace
+
+Status askAnswers(job::RpcClient& client, const std::vector<const job::Row*>& rows, AnswerCache& cache, int maxTokens, const std::string& stage,
+                  const ProgressFn& progress, std::stop_token stop) {
+  ProgressMeter meter(progress, stage, "rows", static_cast<std::int64_t>(rows.size()));
+  constexpr std::size_t kPortion = 512;
+  for (std::size_t begin = 0; begin < rows.size(); begin += kPortion) {
+    const std::size_t end = std::min(begin + kPortion, rows.size());
+    Json prompts = Json::array();
+    for (std::size_t i = begin; i < end; ++i) prompts.push_back({{"messages", rows[i]->messages}, {"tools", rows[i]->tools}});
+    RETORT_TRY(const Json result, client.call("generate", {{"prompts", prompts}, {"max_tokens", maxTokens}, {"temperature", 0}}, [&](const Json& note) {
+      if (note.contains("progress")) meter.at(static_cast<std::int64_t>(begin) + note["progress"].value("done", std::int64_t{0}));
+    }, stop));
+    for (std::size_t i = begin; i < end; ++i) {
+      const Json& output = result["outputs"][i - begin];
+      RETORT_CHECK(cache.add(rows[i]->messages, rows[i]->tools, {{"text", output["text"]}, {"finish", output["finish"]}}));
+    }
+  }
+  meter.finish();
+  return {};
+}
 
 Result<data::Dataset> answerDataset(const Workspace& workspace, const data::Dataset& dataset, const AnswerOptions& options, const ProgressFn& progress, std::stop_token stop) {
   RETORT_TRY(DatasetRows rows, readDatasetRows(dataset));

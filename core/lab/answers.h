@@ -3,10 +3,14 @@
 #include <filesystem>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "base/progress.h"
 #include "base/workspace.h"
 #include "data/dataset.h"
+#include "job/row.h"
+#include "job/rpc.h"
+#include "lab/answer_cache.h"
 
 namespace retort::lab {
 
@@ -16,6 +20,11 @@ struct AnswerOptions {
   int maxTokens = 0;                   ///< 0: the plan's
   std::string dtype = "bf16";
 };
+
+/// Asks `client` greedily for the answers to `rows` and keeps each in `cache`; in portions that fit a line of rpc. `stage` names the
+/// progress. What was answered before a stop or an error stays in the cache.
+Status askAnswers(job::RpcClient& client, const std::vector<const job::Row*>& rows, AnswerCache& cache, int maxTokens, const std::string& stage,
+                  const ProgressFn& progress, std::stop_token stop);
 
 /// Answers train and validation rows greedily (test rows stay as they are: references judge them). A row whose answer is empty or hit
 /// the token limit is left out and counted in the card ("answers": {"accepted", "empty", "cut"}). Answers are kept in cache/answers

@@ -71,12 +71,4 @@ Result<data::Dataset> deriveDataset(const Workspace& workspace, const data::Data
   return data::loadDataset(workspace, id);
 }
 
-job::Messages withSystemPrompt(const job::Messages& messages, std::string_view prompt) {
-  job::Messages out = Json::array();
-  if (!prompt.empty()) out.push_back({{"role", "system"}, {"content", prompt}});
-  for (const auto& message : messages)
-    if (message.value("role", std::string()) != "system") out.push_back(message);
-  return out;
-}
-
 }  // namespace retort::lab

@@ -25,7 +25,4 @@ struct Derivation {
 /// Writes datasets/<id>/ with `rows`, the parent's references and plan, and a card that names the parent. Returns the new dataset.
 Result<data::Dataset> deriveDataset(const Workspace& workspace, const data::Dataset& parent, const DatasetRows& rows, const Derivation& derivation);
 
-/// The messages with their system turns replaced by `prompt` (none when empty).
-[[nodiscard]] job::Messages withSystemPrompt(const job::Messages& messages, std::string_view prompt);
-
 }  // namespace retort::lab

@@ -31,7 +31,7 @@ class Demo {
     RETORT_CHECK(logsIn());
     RETORT_TRY(const auto prompts, promptDataset());
     RETORT_TRY(const auto golden, goldenDataset(prompts));
-    RETORT_TRY(const auto teacher, m_stage.train("teacher", "Tuning the teacher on golden examples", [&] { return spec("Teacher", golden, m_origin, m_preset.teacher, {}, {}); }));
+    RETORT_TRY(const auto teacher, m_stage.train("teacher", "Tuning the teacher on golden examples", [&] { return spec("Teacher", golden, m_origin, m_preset.teacher, {}); }));
     RETORT_TRY(const auto answered, m_stage.dataset("answers", [&] {
       lab::AnswerOptions options;
       options.teacher = teacher;
@@ -40,9 +40,9 @@ class Demo {
       return lab::answerDataset(m_stage.workspace(), prompts, options, m_stage.progress(), m_stage.stop());
     }));
     RETORT_TRY(const auto base, baseModel(teacher));
-    RETORT_TRY(const auto student, m_stage.train("student", "Distilling the student", [&] { return spec("Student", answered, base, m_preset.student, teacher, {}); }));
-    RETORT_TRY(const auto answersOnly, m_stage.train("answers_only", "Training on answers only, to compare", [&] { return spec("Answers only", answered, base, m_preset.compare, {}, {}); }));
-    RETORT_TRY(const auto goldOnly, m_stage.train("gold_only", "Training on golden labels only, to compare", [&] { return spec("Golden labels only", golden, base, m_preset.compare, {}, {}); }));
+    RETORT_TRY(const auto student, m_stage.train("student", "Distilling the student", [&] { return spec("Student", answered, base, m_preset.student, teacher); }));
+    RETORT_TRY(const auto answersOnly, m_stage.train("answers_only", "Training on answers only, to compare", [&] { return spec("Answers only", answered, base, m_preset.compare, {}); }));
+    RETORT_TRY(const auto goldOnly, m_stage.train("gold_only", "Training on golden labels only, to compare", [&] { return spec("Golden labels only", golden, base, m_preset.compare, {}); }));
     RETORT_TRY(const auto report, evaluated(answered, teacher, base, student, answersOnly, goldOnly));
     RETORT_TRY(const auto files, m_stage.exported(student, answered, "hf,gguf:f16,gguf:q8_0", {}));
     RETORT_TRY(Json summary, summaryOf(m_stage.workspace().reports() / report, files));
@@ -135,12 +135,10 @@ class Demo {
     return target;
   }
 
-  Result<job::RunSpec> spec(const std::string& name, const data::Dataset& dataset, const fs::path& student, const TrainPreset& preset, const fs::path& teacher,
-                            const std::vector<int>& layers) {
+  Result<job::RunSpec> spec(const std::string& name, const data::Dataset& dataset, const fs::path& student, const TrainPreset& preset, const fs::path& teacher) {
     job::RunSpec s;
     s.name = name;
     RETORT_TRY(s.student.model, modelRef(student, name == "Teacher" ? m_preset.model : "half of the teacher"));
-    s.student.layers = layers;
     job::MethodSpec method;
     method.kind = teacher.empty() ? "sft" : "logit-kd";
     method.loss.topK = m_preset.topK;

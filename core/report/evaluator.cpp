@@ -11,6 +11,7 @@
 #include "job/row.h"
 #include "job/rpc.h"
 #include "lab/answer_cache.h"
+#include "lab/answers.h"
 #include "metrics/rouge.h"
 #include "metrics/text_scores.h"
 #include "models/model_source.h"
@@ -88,7 +89,7 @@ class Examiner {
       if (!cache.find(held.row.messages, held.row.tools)) missing.push_back(&held.row);
     if (!missing.empty()) {
       RETORT_CHECK(worker());
-      RETORT_CHECK(ask(*client, missing, cache, model.name));
+      RETORT_CHECK(lab::askAnswers(*client, missing, cache, m_facts.plan.maxTokens, "Evaluating " + model.name, m_progress, m_stop));
     }
     if (model.measureLatency && m_options.latencyPrompts > 0) {
       RETORT_CHECK(worker());
@@ -103,25 +104,6 @@ class Examiner {
   }
 
  private:
-  Status ask(job::RpcClient& client, const std::vector<const job::Row*>& rows, lab::AnswerCache& cache, const std::string& name) {
-    ProgressMeter meter(m_progress, "Evaluating " + name, "rows", static_cast<std::int64_t>(rows.size()));
-    constexpr std::size_t kPortion = 512;
-    for (std::size_t begin = 0; begin < rows.size(); begin += kPortion) {
-      const std::size_t end = std::min(begin + kPortion, rows.size());
-      Json prompts = Json::array();
-      for (std::size_t i = begin; i < end; ++i) prompts.push_back({{"messages", rows[i]->messages}, {"tools", rows[i]->tools}});
-      RETORT_TRY(const Json result, client.call("generate", {{"prompts", prompts}, {"max_tokens", m_facts.plan.maxTokens}, {"temperature", 0}}, [&](const Json& note) {
-        if (note.contains("progress")) meter.at(static_cast<std::int64_t>(begin) + note["progress"].value("done", std::int64_t{0}));
-      }, m_stop));
-      for (std::size_t i = begin; i < end; ++i) {
-        const Json& output = result["outputs"][i - begin];
-        RETORT_CHECK(cache.add(rows[i]->messages, rows[i]->tools, {{"text", output["text"]}, {"finish", output["finish"]}}));
-      }
-    }
-    meter.finish();
-    return {};
-  }
-
   Result<std::optional<Latency>> latency(job::RpcClient& client, const std::string& name) {
     ProgressMeter meter(m_progress, "Measuring the latency of " + name, "requests",
                         std::min<std::int64_t>(m_options.latencyPrompts, static_cast<std::int64_t>(m_facts.rows.size())));
