@@ -40,8 +40,9 @@ function(retort_tests folder)
     if(NOT T_LABEL STREQUAL "unit")
       set_tests_properties(${target} PROPERTIES RUN_SERIAL TRUE)
     endif()
+    # Qt Test's own watchdog (5 minutes a function) would abort what CTest allows.
     set_tests_properties(${target} PROPERTIES LABELS "${T_LABEL}" TIMEOUT ${T_TIMEOUT}
-      ENVIRONMENT "QT_QPA_PLATFORM=offscreen;QT_FONT_DPI=96;LC_ALL=C.UTF-8;RETORT_BIN=${CMAKE_BINARY_DIR}/bin;RETORT_SOURCE=${CMAKE_SOURCE_DIR};${T_ENV}")
+      ENVIRONMENT "QTEST_FUNCTION_TIMEOUT=${T_TIMEOUT}000;QT_QPA_PLATFORM=offscreen;QT_FONT_DPI=96;LC_ALL=C.UTF-8;RETORT_BIN=${CMAKE_BINARY_DIR}/bin;RETORT_SOURCE=${CMAKE_SOURCE_DIR};${T_ENV}")
   endforeach()
 endfunction()
 
