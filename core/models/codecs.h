@@ -32,6 +32,8 @@ struct GgmlTraits {
 /// Values of whole blocks; `blocks.size()` = out.size() / elements * bytes (else error "models.codec.size").
 Status dequantise(GgmlType type, std::span<const std::byte> blocks, std::span<float> out);
 /// Blocks of values, with the reference rounding of the format (arithmetic in f32; the scale is stored as f16).
-Status quantise(GgmlType type, std::span<const float> values, std::span<std::byte> out);
+/// `importance`: one weight a column of the matrix (mean square of its input); errors where it is large then count more. Its size is
+/// the row's, a multiple of the block (else "models.codec.importance"); f32, f16, bf16 and q8_0 do not use it.
+Status quantise(GgmlType type, std::span<const float> values, std::span<std::byte> out, std::span<const float> importance = {});
 
 }  // namespace retort::models

@@ -20,6 +20,30 @@ def codecs(folder):
         quants.dequantize(raw.reshape(1, -1), kind).astype(np.float32).tofile(folder / f"{path.stem}.f32")
 
 
+def kquants(folder):
+    """values.f32 (rows of 512) and importance.f32 -> <type>.rmse: plain and weighted RMSE of llama.cpp's own encoder, without and with importance."""
+    import ctypes
+    import glob
+    import os
+    import xllamacpp
+    from gguf import GGML_QUANT_SIZES, GGMLQuantizationType as T, quants
+    lib = ctypes.CDLL(glob.glob(os.path.join(os.path.dirname(xllamacpp.__file__), "xllamacpp*.so"))[0])
+    lib.ggml_quantize_chunk.restype = ctypes.c_size_t
+    lib.ggml_quantize_chunk.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p]
+    folder = Path(folder)
+    values = np.fromfile(folder / "values.f32", dtype=np.float32).reshape(-1, 512)
+    importance = np.fromfile(folder / "importance.f32", dtype=np.float32)
+    for name in ("Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "Q4_0", "Q4_1", "Q5_0", "Q5_1"):
+        elements, size = GGML_QUANT_SIZES[T[name]]
+        out = []
+        for weights in (None, importance.ctypes.data):
+            raw = np.zeros(values.size // elements * size, dtype=np.uint8)
+            lib.ggml_quantize_chunk(T[name].value, values.ctypes.data, raw.ctypes.data, 0, values.shape[0], 512, weights)
+            off = (quants.dequantize(raw.reshape(values.shape[0], -1), T[name]) - values).astype(np.float64) ** 2
+            out += [np.sqrt(off.mean()), np.sqrt((off * importance).mean())]
+        (folder / f"{name}.rmse").write_text(" ".join(map(repr, map(float, out))))
+
+
 def safetensors(ours, theirs):
     """Loads ours, prints name, dtype, shape and hash of each tensor, and saves them again as theirs."""
     import torch

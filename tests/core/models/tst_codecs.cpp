@@ -98,6 +98,9 @@ class TstCodecs : public QObject {
     QTest::newRow("Q6_K") << static_cast<int>(GgmlType::q6_k) << 0.025;
     QTest::newRow("Q5_1") << static_cast<int>(GgmlType::q5_1) << 0.045;
     QTest::newRow("Q5_0") << static_cast<int>(GgmlType::q5_0) << 0.05;
+    QTest::newRow("Q5_K") << static_cast<int>(GgmlType::q5_k) << 0.04;
+    QTest::newRow("Q3_K") << static_cast<int>(GgmlType::q3_k) << 0.17;
+    QTest::newRow("Q2_K") << static_cast<int>(GgmlType::q2_k) << 0.32;
     QTest::newRow("Q4_K") << static_cast<int>(GgmlType::q4_k) << 0.08;
     QTest::newRow("Q4_1") << static_cast<int>(GgmlType::q4_1) << 0.09;
     QTest::newRow("Q4_0") << static_cast<int>(GgmlType::q4_0) << 0.10;
@@ -120,9 +123,10 @@ class TstCodecs : public QObject {
     std::vector<std::byte> raw(18);
     QCOMPARE(dequantise(GgmlType::q4_0, raw, out).error().code, std::string("models.codec.size"));
     QCOMPARE(quantise(GgmlType::q4_0, out, raw).error().code, std::string("models.codec.size"));
-    std::vector<float> row(256);
-    std::vector<std::byte> blocks(84);
-    QCOMPARE(quantise(GgmlType::q2_k, row, blocks).error().code, std::string("models.codec.type"));
+    std::vector<float> row(512);
+    std::vector<std::byte> blocks(168);
+    QVERIFY(quantise(GgmlType::q2_k, row, blocks, std::vector<float>(256, 1)).ok());
+    QCOMPARE(quantise(GgmlType::q2_k, row, blocks, std::vector<float>(200, 1)).error().code, std::string("models.codec.importance"));
   }
 
   void equalsReference() {
@@ -165,6 +169,44 @@ class TstCodecs : public QObject {
       for (std::size_t i = 0; i < ours.size(); ++i)
         QVERIFY2(ours[i] == theirs[i], qPrintable(QString::fromStdString(name) + QString(" value %1: %2, not %3").arg(i).arg(ours[i]).arg(theirs[i])));
     }
+  }
+
+  /// The searched types err at most 2 % more than llama.cpp's own encoder, plain and by importance.
+  void errsLikeReference() {
+    if (!tests::exists(tests::python())) QSKIP("oracle: .deps/python is absent");
+    QTemporaryDir dir;
+    const std::filesystem::path folder = dir.path().toStdString();
+    Random random(5, "weights");
+    std::vector<float> values(512 * 256), importance(512), columns(512);
+    for (auto& value : importance) value = static_cast<float>(std::exp(random.normal()));
+    for (auto& value : columns) value = static_cast<float>(std::exp(0.3 * random.normal()));
+    for (std::size_t i = 0; i < values.size(); ++i) {   // rows of different spread, a few outliers: like trained weights
+      const double tail = random.below(200) == 0 ? 4 : 1;
+      values[i] = static_cast<float>(random.normal() * 0.02 * tail * (1 + static_cast<double>(i / 512 % 5)) * static_cast<double>(columns[i % 512]));
+    }
+    writeAll(folder / "values.f32", values);
+    writeAll(folder / "importance.f32", importance);
+    const std::string said = tests::oracle({"kquants", folder.string()});
+    QVERIFY2(!said.starts_with("FAILED"), said.c_str());
+    std::string worse;
+    for (const auto type : {GgmlType::q2_k, GgmlType::q3_k, GgmlType::q4_k, GgmlType::q5_k, GgmlType::q6_k, GgmlType::q4_0, GgmlType::q4_1, GgmlType::q5_0, GgmlType::q5_1}) {
+      const std::string name(ggmlTraits(type).name);
+      double theirs[4] = {};
+      std::ifstream in(folder / (name + ".rmse"));
+      for (double& value : theirs) in >> value;
+      for (const bool weighted : {false, true}) {
+        std::vector<std::byte> blocks(values.size() / ggmlTraits(type).elements * ggmlTraits(type).bytes);
+        QVERIFY(quantise(type, values, blocks, weighted ? std::span<const float>(importance) : std::span<const float>()).ok());
+        std::vector<float> back(values.size());
+        QVERIFY(dequantise(type, blocks, back).ok());
+        double error = 0;
+        for (std::size_t i = 0; i < values.size(); ++i) error += std::pow(static_cast<double>(values[i] - back[i]), 2) * (weighted ? static_cast<double>(importance[i % 512]) : 1);
+        const double ratio = std::sqrt(error / static_cast<double>(values.size())) / theirs[weighted ? 3 : 0];
+        qInfo("%s%s: %.4f of the reference's error", name.c_str(), weighted ? " with importance" : "", ratio);
+        if (ratio >= 1.02) worse += " " + name + (weighted ? " with importance" : "");
+      }
+    }
+    QVERIFY2(worse.empty(), worse.c_str());
   }
 };
 
