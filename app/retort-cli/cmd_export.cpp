@@ -1,5 +1,6 @@
 // `export RUN|MODEL --to … [OUT]` and `export verify|list`: files for use elsewhere, and their gate; also the job kind "export".
 #include "app/retort-cli/cli.h"
+#include "base/files.h"
 #include "base/format.h"
 #include "base/paths.h"
 #include "data/dataset.h"
@@ -63,12 +64,36 @@ int report(const Context& context, const std::vector<exports::Verdict>& verdicts
   return all ? done : undecided ? gateUndecided : gateFailed;
 }
 
+/// What would be written, and whether it fits; nothing is.
+int printPlan(Context& context, const Request& request, const fs::path& root) {
+  const auto targets = exports::parseTargets(request.to);
+  if (!targets.ok()) return context.fail(targets.error());
+  const auto student = exports::findStudent(root, request.student);
+  if (!student.ok()) return context.fail(student.error());
+  const auto plan = exports::planExport(*student, *targets);
+  if (!plan.ok()) return context.fail(plan.error());
+  const fs::path where = request.out.empty() ? root : fs::absolute(request.out).parent_path();
+  const auto free = freeSpace(where);
+  for (const auto& planned : plan->targets) {
+    context.print(fill("{}  {}  {}", {planned.target.format(), planned.path, formatBytes(planned.bytes)}));
+    for (const auto& note : planned.notes) context.print("  " + note);
+  }
+  const bool fits = !free.ok() || plan->bytes <= *free;
+  context.print(fill("{} in all; {} free in {}{}", {formatBytes(plan->bytes), free.ok() ? formatBytes(*free) : std::string("an unknown amount"), where.string(), fits ? "" : ": it does not fit"}));
+  Json json = plan->toJson();
+  json["free"] = free.ok() ? Json(*free) : Json(nullptr);
+  json["fits"] = fits;
+  context.printJson(json);
+  return fits ? int(done) : int(failed);
+}
+
 int exportVerb(Context& context, const Args& args) {
   if (args.positional().empty() || args.positional().size() > 2 || !args.has("--to")) return context.usage("export needs a run or model, --to, and at most one folder");
   Request request{args.positional()[0], args.get("--to"), args.get("--dataset"), args.positional().size() == 2 ? args.positional()[1] : std::string(), !args.has("--no-run")};
   const auto found = findWorkspace(context.workspaceArg);
   const fs::path root = found.ok() ? *found : fs::path();
   if (root.empty() && (request.out.empty() || !request.dataset.empty() || !context.workspaceArg.empty())) return context.fail(found.error());
+  if (args.has("--plan")) return printPlan(context, request, root);
   if (args.has("--detach")) {
     const auto workspace = context.workspace();
     if (!workspace.ok()) return context.fail(workspace.error());
@@ -128,9 +153,9 @@ Result<Json> execJob(JobContext& context) {
   return resultOf(made);
 }
 
-const Registration r1{{"export", "", "export RUN|MODEL --to hf,adapter,gguf:TYPE,… [--dataset D] [OUT]", "Writes a student for use elsewhere and verifies every file.",
-                       {{"--to", "FORMATS", "hf, adapter, gguf:f32|f16|bf16|q8_0|q6_k|q5_1|q5_0|q4_k_m|q4_1|q4_0"}, {"--dataset", "D", "whose test rows are the held-out prompts; else the run's own"},
-                        {"--no-run", "", "leaves out the greedy answers (the gate stays undecided)"}, {"--detach", "", "starts a job and returns"}}, exportVerb}};
+const Registration r1{{"export", "", "export RUN|MODEL --to hf,adapter,gguf:TYPE,… [--dataset D] [--plan] [OUT]", "Writes a student for use elsewhere and verifies every file.",
+                       {{"--to", "FORMATS", "hf[:f16|:f32], adapter, gguf-adapter, bedrock-import, and gguf: or ollama: with f32|f16|bf16|q8_0|q6_k|q5_k_m|q5_1|q5_0|q4_k_m|q4_k_s|q4_1|q4_0|q3_k_m|q2_k"}, {"--dataset", "D", "whose test rows are the held-out prompts; else the run's own"},
+                        {"--no-run", "", "leaves out the greedy answers (the gate stays undecided)"}, {"--plan", "", "prints files, sizes and free space, and writes nothing"}, {"--detach", "", "starts a job and returns"}}, exportVerb}};
 const Registration r2{{"export", "verify", "export verify DIR|FILE [--no-run]", "Checks an export wherever it was copied, by its own card.",
                        {{"--no-run", "", "leaves out the greedy answers"}}, verifyVerb}};
 const Registration r3{{"export", "list", "export list", "Lists the exports of the workspace.", {}, listVerb}};

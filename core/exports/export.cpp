@@ -9,22 +9,37 @@
 #include "base/ids.h"
 #include "exports/verify_checks.h"
 #include "exports/write.h"
-#include "models/adapter.h"
 
 namespace retort::exports {
 namespace {
 
 constexpr std::size_t kRecorded = 4;   ///< answers kept for a verification elsewhere
 
-Status writeTarget(const Student& student, const PlannedTarget& planned, const fs::path& folder, const ExportOptions& options) {
-  if (planned.target.kind == Kind::hf) return writeHf(student, folder / planned.path, modelCard(student));
-  if (planned.target.kind == Kind::adapter) return writeAdapterCopy(student, folder / planned.path);
+Status writeGguf(const Student& student, const PlannedTarget& planned, const fs::path& file, const ExportOptions& options) {
   RETORT_TRY(const auto writer, ggufOf(student, planned.target));
   ProgressMeter meter(options.verify.progress, "Writing " + planned.path, "MB", static_cast<std::int64_t>(planned.bytes / 1'000'000));
-  return writer.write(folder / planned.path, [&](std::uint64_t done) -> Status {
+  return writer.write(file, [&](std::uint64_t done) -> Status {
     meter.at(static_cast<std::int64_t>(done / 1'000'000));
     return options.verify.stop.stop_requested() ? Status(cancelledError("The export")) : Status();
   });
+}
+
+Status writeTarget(const Student& student, const PlannedTarget& planned, const fs::path& folder, const ExportOptions& options) {
+  const fs::path path = folder / planned.path;
+  switch (planned.target.kind) {
+    case Kind::hf: return writeHf(student, path, modelCard(student), planned.target.type);
+    case Kind::adapter: return writeAdapterCopy(student, path);
+    case Kind::ggufAdapter: return writeGgufAdapter(student, path);
+    case Kind::gguf: return writeGguf(student, planned, path, options);
+    case Kind::bedrockImport:
+      RETORT_CHECK(writeHf(student, path, modelCard(student), "bf16"));
+      return writeFileAtomically(path / "IMPORT.md", bedrockImportNote(student));
+    case Kind::ollama: break;
+  }
+  RETORT_CHECK(makeFolders(path));
+  RETORT_CHECK(writeGguf(student, planned, modelFileOf(planned.target, path), options));
+  RETORT_TRY(const auto text, modelfileOf(student, "model.gguf"));
+  return writeFileAtomically(path / "Modelfile", text);
 }
 
 Json cardOf(const Student& student, const Plan& plan, const std::vector<FileHashes>& hashes, const std::string& id) {
@@ -34,7 +49,7 @@ Json cardOf(const Student& student, const Plan& plan, const std::vector<FileHash
   for (std::size_t i = 0; i < plan.targets.size(); ++i) {
     Json files = Json::object();
     for (const auto& [file, hash] : hashes[i]) files[file] = hash;
-    artefacts.push_back({{"format", plan.targets[i].target.format()}, {"path", plan.targets[i].path}, {"notes", plan.targets[i].notes}, {"sha256", files}});
+    artefacts.push_back({{"format", plan.targets[i].target.format()}, {"path", plan.targets[i].path}, {"notes", plan.targets[i].notes}, {"sha256", files}, {"serve", serveCommands(plan.targets[i].target, plan.targets[i].path, student)}});
   }
   return {{"schema", kCardSchema}, {"id", id}, {"name", student.name}, {"created", isoUtc(utcMicros())},
           {"source", {{"run", student.run}, {"model", student.source->name()}, {"sha256", student.sha256}, {"format", student.source->format()}, {"parameters", student.source->config().parameters()}}},
@@ -48,10 +63,10 @@ void record(const fs::path& folder, const Plan& plan, const ExportOptions& optio
   for (std::size_t i = 0; i < count; ++i)
     recorded.push_back({{"id", kept[i].id}, {"messages", kept[i].messages}, {"tools", kept[i].tools}, {"ids", kept[i].ids}, {"student", studentAnswers[i].ids}, {"answers", Json::object()}});
   for (const auto& planned : plan.targets) {
-    if (planned.target.kind == Kind::adapter || count == 0) continue;
+    if (planned.target.isAdapter() || count == 0) continue;
     std::vector<Answer> answers(studentAnswers.begin(), studentAnswers.begin() + static_cast<std::ptrdiff_t>(count));
     if (planned.target.isQuantised()) {   // its own words: they need not be the student's
-      auto speaker = Speaker::start(folder / planned.path, {}, options.verify.stop);
+      auto speaker = Speaker::start(modelFileOf(planned.target, folder / planned.path), {}, options.verify.stop);
       if (!speaker.ok()) continue;
       auto own = speaker->answers(kept, options.verify.maxTokens, options.verify.stop);
       if (!own.ok()) continue;
@@ -67,7 +82,9 @@ Json Exported::summary() const {
   Json out = Json::array();
   for (const auto& verdict : verdicts) {
     const auto path = folder / verdict.path;
-    const auto hash = verdict.format == "adapter" && !verdict.sha256.empty() ? Result<std::string>(verdict.sha256.back().second) : models::modelSha256(path);
+    const auto target = parseTarget(verdict.format);
+    const bool isAdapter = target.ok() && target->isAdapter() && !verdict.sha256.empty();
+    const auto hash = isAdapter ? Result<std::string>(verdict.sha256.back().second) : models::modelSha256(target.ok() ? modelFileOf(*target, path) : path);
     out.push_back({{"format", verdict.format}, {"path", path.string()}, {"sha256", hash.ok() ? *hash : std::string()}, {"verified", verdict.verified()}});
   }
   return out;

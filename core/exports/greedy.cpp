@@ -147,9 +147,9 @@ double meanKl(const std::vector<Speaker::Top>& student, const std::vector<Speake
 }
 
 double klLimit(std::string_view format) {
-  static const std::map<std::string_view, double> kLimits = {{"gguf:q8_0", 0.02}, {"gguf:q6_k", 0.05}, {"gguf:q5_1", 0.15}, {"gguf:q5_0", 0.15},
-                                                             {"gguf:q4_k_m", 0.35}, {"gguf:q4_1", 0.4}, {"gguf:q4_0", 0.5}};
-  const auto it = kLimits.find(format);
+  static const std::map<std::string_view, double> kLimits = {{"q8_0", 0.02}, {"q6_k", 0.05},  {"q5_k_m", 0.12}, {"q5_1", 0.15}, {"q5_0", 0.15},  {"q4_k_m", 0.35},
+                                                             {"q4_k_s", 0.4}, {"q4_1", 0.4}, {"q4_0", 0.5},    {"q3_k_m", 0.9}, {"q2_k", 2.0}};
+  const auto it = kLimits.find(format.substr(format.find(':') + 1));
   return it == kLimits.end() ? 0.001 : it->second;
 }
 

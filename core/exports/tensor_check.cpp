@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -30,7 +31,20 @@ struct Extent {
 /// A scale stored as f16 is off by half its last place; near zero by half of 2^-24.
 double halfError(double value) { return std::fabs(value) * 0x1p-11 + 0x1p-25; }
 
-/// The largest error that writing these values (one block) as `type` can make at value `x`.
+/// The K types search for the least error over a block, so no single value has a sharp bound: the most that the RMSE of a block may
+/// be of its RMS (about three times what normal values give; a doubled scale gives about 1).
+double blockLimit(GgmlType type) {
+  switch (type) {
+    case GgmlType::q2_k: return 0.7;
+    case GgmlType::q3_k: return 0.4;
+    case GgmlType::q4_k: return 0.22;
+    case GgmlType::q5_k: return 0.12;
+    case GgmlType::q6_k: return 0.06;
+    default: return 0;
+  }
+}
+
+/// The largest error that writing these values (one block) as `type` can make at value `x`; infinite for the K types.
 double allowed(GgmlType type, Values block, std::size_t at) {
   const double x = std::fabs(static_cast<double>(block[at]));
   const Extent e(block.data(), block.size());
@@ -44,21 +58,7 @@ double allowed(GgmlType type, Values block, std::size_t at) {
     case GgmlType::q5_0: return e.magnitude / 16 * 1.01 + 16 * halfError(e.magnitude / 16);
     case GgmlType::q4_1: return 0.5 * (e.high - e.low) / 15 * 1.01 + 15 * halfError((e.high - e.low) / 15) + halfError(e.low);
     case GgmlType::q5_1: return 0.5 * (e.high - e.low) / 31 * 1.01 + 31 * halfError((e.high - e.low) / 31) + halfError(e.low);
-    case GgmlType::q6_k: {
-      const Extent group(block.data() + at / 16 * 16, 16);
-      return 1.6 * group.magnitude / 32 + 1.2 * e.magnitude / 256 + 32 * halfError(e.magnitude / 32);
-    }
-    case GgmlType::q4_k: {
-      const Extent group(block.data() + at / 32 * 32, 32);
-      const double range = std::max(group.high, 0.0) - std::min(group.low, 0.0);
-      double top = 0, bottom = 0;
-      for (std::size_t g = 0; g + 32 <= block.size(); g += 32) {
-        const Extent other(block.data() + g, 32);
-        top = std::max(top, (std::max(other.high, 0.0) - std::min(other.low, 0.0)) / 15), bottom = std::max(bottom, -std::min(other.low, 0.0));
-      }
-      return 1.5 * range / 15 + 15 * top / 126 + bottom / 126 + halfError(top * 15) + halfError(bottom);
-    }
-    default: return 0;
+    default: return std::numeric_limits<double>::infinity();
   }
 }
 
@@ -70,6 +70,7 @@ class Comparison {
     double error = 0, total = 0;
     for (std::size_t block = 0; block < wanted.size(); block += traits.elements) {
       const Values values = wanted.subspan(block, traits.elements);
+      const double errorBefore = error, totalBefore = total;
       for (std::size_t i = 0; i < values.size(); ++i) {
         const double a = static_cast<double>(values[i]), b = static_cast<double>(found[block + i]), off = std::fabs(a - b);
         error += off * off;
@@ -80,10 +81,18 @@ class Comparison {
           m_report.firstBad = fill("{}, value {}: {} instead of {} ({} errs by at most {} there)",
                                    {name, std::to_string(block + i), formatNumber(b, 6), formatNumber(a, 6), std::string(traits.name), formatNumber(limit, 6)});
       }
+      checkBlock(name, type, block, error - errorBefore, total - totalBefore);
     }
     const double relative = total > 0 ? std::sqrt(error / total) : std::sqrt(error);
     if (relative != 0 && !(relative <= m_report.worstError)) m_report.worstError = relative, m_report.worst = name;
     m_meter.at(++m_report.tensors);
+  }
+  /// `error` and `total`: sums of squares over one block.
+  void checkBlock(const std::string& name, GgmlType type, std::size_t block, double error, double total) {
+    const double limit = blockLimit(type);
+    if (limit == 0 || !m_report.firstBad.empty() || error <= limit * limit * total + 1e-12) return;
+    m_report.firstBad = fill("{}, values from {}: they err by {} of their size ({} errs by at most {})",
+                             {name, std::to_string(block), formatPercent(std::sqrt(error / std::max(total, 1e-30)), 1), std::string(models::ggmlTraits(type).name), formatPercent(limit, 0)});
   }
   void missing(const std::string& what) {
     if (m_report.firstBad.empty()) m_report.firstBad = what;

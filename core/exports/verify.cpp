@@ -6,6 +6,8 @@
 #include "base/files.h"
 #include "base/format.h"
 #include "base/hash.h"
+#include "exports/chat_shape.h"
+#include "exports/plan.h"
 #include "exports/tensor_check.h"
 #include "exports/verify_checks.h"
 #include "models/adapter.h"
@@ -40,7 +42,7 @@ std::optional<Opened> openArtefact(Verdict& verdict, const fs::path& artefact) {
 }
 
 Status checkTensors(Verdict& verdict, const Student& student, const Target& target, const fs::path& artefact, const VerifyOptions& options) {
-  const auto report = target.kind == Kind::gguf ? compareGguf(artefact, *student.source, options.progress, options.stop) : compareFolder(artefact, *student.source, options.progress, options.stop);
+  const auto report = target.hasGguf() ? compareGguf(artefact, *student.source, options.progress, options.stop) : compareFolder(artefact, *student.source, options.progress, options.stop);
   if (!report.ok()) {
     if (isCancelled(report.error())) return report.error();
     addCheck(verdict, "tensors", false, report.error().text());
@@ -51,7 +53,7 @@ Status checkTensors(Verdict& verdict, const Student& student, const Target& targ
   return {};
 }
 
-Status checkAdapter(Verdict& verdict, const Student& student, const fs::path& artefact) {
+Status checkPeft(Verdict& verdict, const Student& student, const fs::path& artefact) {
   const auto adapter = models::readAdapter(artefact);
   const auto fits = adapter.ok() ? models::checkAdapterFits(*adapter, student.source->config(), artefact.string()) : Status(adapter.error());
   addCheck(verdict, "opens", fits.ok(), fits.ok() ? std::to_string(adapter->pairs.size()) + " projections of rank " + std::to_string(adapter->rank) : fits.error().text());
@@ -62,6 +64,30 @@ Status checkAdapter(Verdict& verdict, const Student& student, const fs::path& ar
     if (!theirs.ok() || !ours.ok() || *theirs != *ours) bad = std::string(name) + " differs from the run's";
   }
   addCheck(verdict, "tensors", bad.empty(), bad.empty() ? "equal to the run's adapter, byte for byte" : bad);
+  return {};
+}
+
+/// The text side of a Modelfile: read again, its template must give the prompts that the model's own gives, its stops the same set.
+Status checkModelfile(Verdict& verdict, const Student& student, const fs::path& folder, const std::vector<Prompt>& prompts) {
+  const auto text = readFile(folder / "Modelfile", 1u << 20);
+  const auto file = text.ok() ? readModelfile(*text, "Modelfile") : Result<Modelfile>(text.error());
+  if (!file.ok()) return addCheck(verdict, "modelfile", false, file.error().text()), Status{};
+  if (file->from != "./model.gguf") return addCheck(verdict, "modelfile", false, "FROM is " + shown(file->from)), Status{};
+  std::vector<std::string> stops;
+  for (const auto id : student.text.stopIds) stops.emplace_back(student.text.tokenizer->tokenText(id));
+  if (file->stops != stops) return addCheck(verdict, "modelfile", false, "its stops are " + join(file->stops, ", ") + " instead of " + join(stops, ", ")), Status{};
+  auto conversations = probeConversations();
+  for (const auto& prompt : prompts)
+    if (prompt.tools.is_null() || prompt.tools.empty()) conversations.push_back(prompt.messages);
+  const std::string bos = student.facts.addsBos ? student.text.tokens.bos : std::string();
+  for (const Json& conversation : conversations) {
+    RETORT_TRY(const auto wanted, renderJinja(student.text, conversation));
+    const auto found = renderGoTemplate(*file, conversation);
+    if (!found.ok()) return addCheck(verdict, "modelfile", false, found.error().text()), Status{};
+    if (*found != wanted && bos + *found != wanted)
+      return addCheck(verdict, "modelfile", false, "its template gives " + shown(*found) + " instead of " + shown(wanted)), Status{};
+  }
+  addCheck(verdict, "modelfile", true, fill("{} conversations give the same prompt, {} stops", {std::to_string(conversations.size()), std::to_string(stops.size())}));
   return {};
 }
 
@@ -149,10 +175,15 @@ Result<Verdict> verifyAgainst(const Student& student, const Target& target, cons
   RETORT_TRY(verdict.sha256, hashFiles(artefact, root, options.stop));
   checkFiles(verdict, expected, verdict.sha256);
   if (target.kind == Kind::adapter) {
-    RETORT_CHECK(checkAdapter(verdict, student, artefact));
+    RETORT_CHECK(checkPeft(verdict, student, artefact));
     return verdict;
   }
-  const auto opened = openArtefact(verdict, artefact);
+  if (target.kind == Kind::ggufAdapter) {
+    RETORT_CHECK(checkGgufAdapter(verdict, student, artefact));
+    return verdict;
+  }
+  const fs::path model = modelFileOf(target, artefact);
+  const auto opened = openArtefact(verdict, model);
   if (!opened) return verdict;
   checkConfig(verdict, student.source->config(), opened->source->config());
   checkText(verdict, student.facts, opened->facts);
@@ -161,9 +192,10 @@ Result<Verdict> verifyAgainst(const Student& student, const Target& target, cons
     RETORT_CHECK(encodePrompts(student.text, prompts));
   }
   RETORT_CHECK(checkPrompts(verdict, opened->text, prompts));
-  RETORT_CHECK(checkTensors(verdict, student, target, artefact, options));
+  if (target.kind == Kind::ollama) RETORT_CHECK(checkModelfile(verdict, student, artefact, prompts));
+  RETORT_CHECK(checkTensors(verdict, student, target, model, options));
   if (!options.run) return notRun(verdict, "it was left out"), verdict;
-  RETORT_CHECK(checkGreedy(verdict, student, target, artefact, options, prompts, studentAnswers));
+  RETORT_CHECK(checkGreedy(verdict, student, target, model, options, prompts, studentAnswers));
   return verdict;
 }
 

@@ -19,6 +19,8 @@ void checkRecordedText(Verdict& verdict, const Json& recorded, const TextFacts& 
 Status checkPrompts(Verdict& verdict, const models::TextParts& made, const std::vector<Prompt>& prompts);
 /// Fills prompt.ids with the student's own ids.
 Status encodePrompts(const models::TextParts& text, std::vector<Prompt>& prompts);
+/// A GGUF adapter's values against the run's PEFT folder, names and row order worked out anew.
+Status checkGgufAdapter(Verdict& verdict, const Student& student, const std::filesystem::path& file);
 /// Applies the rule for a format to a greedy report: equal tokens but near ties under 10 %, or a KL limit for quantised types.
 void judgeGreedy(Verdict& verdict, const GreedyReport& report, bool quantised);
 

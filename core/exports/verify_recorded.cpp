@@ -4,8 +4,10 @@
 #include "base/files.h"
 #include "base/format.h"
 #include "exports/verify.h"
+#include "exports/plan.h"
 #include "exports/verify_checks.h"
 #include "models/adapter.h"
+#include "models/gguf.h"
 
 namespace retort::exports {
 namespace {
@@ -65,10 +67,19 @@ Result<Verdict> verifyOne(const fs::path& root, const Json& card, const Json& ve
     addCheck(verdict, "opens", adapter.ok(), adapter.ok() ? std::to_string(adapter->pairs.size()) + " projections" : adapter.error().text());
     return verdict;
   }
-  const auto source = models::openModel(artefact);
+  const auto target = parseTarget(verdict.format);
+  if (!target.ok()) return cardError(root, "it names the format " + shown(verdict.format) + ", which this version does not know");
+  if (target->kind == Kind::ggufAdapter) {   // its bytes are its hash; a reader must still find what it is
+    const auto file = models::InputFile::open(artefact);
+    const auto header = file.ok() ? models::readGgufHeader(**file) : Result<models::GgufHeader>(file.error());
+    addCheck(verdict, "opens", header.ok(), header.ok() ? std::to_string(header->tensors.size() / 2) + " projections" : header.error().text());
+    return verdict;
+  }
+  const fs::path model = modelFileOf(*target, artefact);
+  const auto source = models::openModel(model);
   if (!source.ok()) return addCheck(verdict, "opens", false, source.error().text()), verdict;
   const auto text = models::textParts(**source);
-  const auto facts = text.ok() ? factsOf(artefact, *text) : Result<TextFacts>(text.error());
+  const auto facts = text.ok() ? factsOf(model, *text) : Result<TextFacts>(text.error());
   if (!facts.ok()) return addCheck(verdict, "opens", false, facts.error().text()), verdict;
   addCheck(verdict, "opens", true, "read again as " + (*source)->format());
   checkRecordedText(verdict, card.contains("text") ? card["text"] : Json(), *facts);
@@ -76,7 +87,7 @@ Result<Verdict> verifyOne(const fs::path& root, const Json& card, const Json& ve
   std::vector<Answer> answers;
   readRecorded(verify, verdict.path, prompts, answers);
   if (!prompts.empty()) RETORT_CHECK(checkPrompts(verdict, *text, prompts));
-  RETORT_CHECK(greedyAgain(verdict, artefact, options, prompts, answers));
+  RETORT_CHECK(greedyAgain(verdict, model, options, prompts, answers));
   return verdict;
 }
 

@@ -1,23 +1,24 @@
-// A student as a Hugging Face folder, its model card, and the copy of its adapter.
+// A student as a Hugging Face folder, and its model card.
 #include <algorithm>
 
 #include "base/files.h"
 #include "base/format.h"
 #include "exports/write.h"
-#include "models/adapter.h"
 #include "models/hf_writer.h"
 
 namespace retort::exports {
 namespace {
 
-std::vector<models::TensorToWrite> bf16Tensors(const Student& student) {
+std::vector<models::TensorToWrite> tensorsAs(const Student& student, std::string_view dtype) {
+  const auto type = dtype == "f32" ? models::GgmlType::f32 : dtype == "f16" ? models::GgmlType::f16 : models::GgmlType::bf16;
+  const auto same = dtype == "f32" ? models::DType::f32 : dtype == "f16" ? models::DType::f16 : models::DType::bf16;
   std::vector<models::TensorToWrite> out;
   for (const auto& info : student.source->tensors())
-    out.push_back({info.name, "BF16", info.shape, [source = student.source, info](std::span<std::byte> bytes) -> Status {
-                     if (info.dtype == models::DType::bf16) return source->readRaw(info, bytes);
-                     std::vector<float> values(bytes.size() / 2);
+    out.push_back({info.name, dtype == "f32" ? "F32" : dtype == "f16" ? "F16" : "BF16", info.shape, [source = student.source, info, type, same](std::span<std::byte> bytes) -> Status {
+                     if (info.dtype == same) return source->readRaw(info, bytes);
+                     std::vector<float> values(bytes.size() / models::ggmlTraits(type).bytes);
                      RETORT_CHECK(source->readF32(info, values));
-                     return models::quantise(models::GgmlType::bf16, values, bytes);
+                     return models::quantise(type, values, bytes);
                    }});
   return out;
 }
@@ -40,7 +41,7 @@ void addRecipe(std::string& out, const Json& spec) {
 
 }  // namespace
 
-std::uint64_t hfBytes(const Student& student) { return models::safetensorsFileSize(bf16Tensors(student)) + (8u << 20); }
+std::uint64_t hfBytes(const Student& student, std::string_view dtype) { return models::safetensorsFileSize(tensorsAs(student, dtype)) + (8u << 20); }
 
 std::string modelCard(const Student& student) {
   const std::string licence = student.source->licence();
@@ -61,27 +62,17 @@ std::string modelCard(const Student& student) {
   return out + "\nAn answer ends with " + stops + ".\n";
 }
 
-Status writeHf(const Student& student, const fs::path& folder, std::string_view readme) {
+Status writeHf(const Student& student, const fs::path& folder, std::string_view readme, std::string_view dtype) {
   RETORT_CHECK(makeFolders(folder));
   models::HfFolderContent content;
   content.config = student.source->config();
   content.config.eosIds = student.text.stopIds;
-  content.tensors = bf16Tensors(student);
+  content.tensors = tensorsAs(student, dtype);
+  content.dtype = dtype == "f32" ? "float32" : dtype == "f16" ? "float16" : "bfloat16";
   RETORT_TRY(content.tokenizer, student.source->tokenizerFiles());
   RETORT_TRY(const auto names, models::writeHfFolder(folder, std::move(content)));
   (void)names;
   return writeFileAtomically(folder / "README.md", readme);
-}
-
-Status writeAdapterCopy(const Student& student, const fs::path& folder) {
-  RETORT_TRY(const auto adapter, models::readAdapter(student.adapter));
-  RETORT_CHECK(models::checkAdapterFits(adapter, student.source->config(), student.adapter.string()));
-  RETORT_CHECK(makeFolders(folder));
-  for (const char* name : {"adapter_model.safetensors", "adapter_config.json"}) {
-    RETORT_TRY(const auto bytes, readFile(student.adapter / name, 16ull << 30));
-    RETORT_CHECK(writeFileAtomically(folder / name, bytes));
-  }
-  return {};
 }
 
 }  // namespace retort::exports

@@ -2,9 +2,11 @@
 #include <QTemporaryDir>
 #include <QtTest>
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 
 #include "base/files.h"
+#include "exports/chat_shape.h"
 #include "exports/export.h"
 #include "exports/tensor_check.h"
 #include "exports/verify_checks.h"
@@ -20,8 +22,10 @@ using namespace retort::exports;
 namespace {
 
 /// A student whose second stop id (0) no reader guesses from its name.
-models::DecoderConfig studentConfig(const std::string& family = "llama") {
+/// `wide`: rows of 256 and 512 values, which the K types need.
+models::DecoderConfig studentConfig(const std::string& family = "llama", bool wide = false) {
   auto config = fixtures::smallConfig(family);
+  if (wide) config.hidden = 256, config.ffn = 512, config.headDim = 64, config.heads = 4, config.kvHeads = 4;
   config.eosIds = {2, 0};
   return config;
 }
@@ -55,7 +59,7 @@ struct Made {
   explicit Made(const std::string& format, const std::string& family = "llama") {
     const fs::path base = dir.path().toStdString();
     qputenv("RETORT_DATA_HOME", (base / "home").string().c_str());
-    if (!fixtures::writeSmallModel(base / "student", studentConfig(family)).ok()) return;
+    if (!fixtures::writeSmallModel(base / "student", studentConfig(family, format.find("_k") != std::string::npos)).ok()) return;
     auto found = studentFrom(base / "student");
     if (!found.ok()) {
       qWarning("%s", found.error().text().c_str());
@@ -112,6 +116,16 @@ class TstExports : public QObject {
     QCOMPARE(targets->size(), std::size_t{5});
     QCOMPARE(targets->at(3).format(), std::string("gguf:q8_0"));
     QCOMPARE(targets->at(4).format(), std::string("gguf:q4_k_m"));
+    const auto more = parseTargets("hf:f32, hf:bf16,gguf-adapter,ollama,q4_0,bedrock-import,gguf:q5_k");
+    QVERIFY(more.ok());
+    std::string formats;
+    for (const auto& target : *more) {
+      formats += target.format() + " ";
+      QCOMPARE(parseTarget(target.format())->format(), target.format());
+    }
+    QCOMPARE(formats, std::string("hf:f32 hf gguf-adapter ollama:q8_0 ollama:q4_0 bedrock-import gguf:q5_k_m "));
+    QCOMPARE(parseTargets("hf:q8_0").error().code, std::string("exports.target.unknown"));
+    QCOMPARE(parseTargets("adapter:f16").error().code, std::string("exports.target.unknown"));
     QCOMPARE(parseTargets("gguf:q9").error().code, std::string("exports.target.unknown"));
     QCOMPARE(parseTargets("q8_0").error().code, std::string("exports.target.unknown"));
     QCOMPARE(parseTargets("").error().code, std::string("exports.target.unknown"));
@@ -140,7 +154,7 @@ class TstExports : public QObject {
     QTest::addColumn<QString>("format");
     QTest::addColumn<QString>("family");
     for (const auto& type : ggufTypeNames()) QTest::newRow(type.c_str()) << QString::fromStdString("gguf:" + type) << "llama";
-    QTest::newRow("hf") << "hf" << "llama";
+    for (const char* format : {"hf", "hf:f16", "hf:f32", "ollama:q8_0", "ollama:q4_k_m", "bedrock-import"}) QTest::newRow(format) << format << "llama";
     for (const char* family : {"qwen2", "qwen3", "smollm3", "mistral"}) {
       QTest::addRow("%s hf", family) << "hf" << family;
       QTest::addRow("%s gguf", family) << "gguf:f16" << family;
@@ -191,14 +205,17 @@ class TstExports : public QObject {
   void doubledScaleIsRed_data() {
     QTest::addColumn<QString>("type");
     QTest::addColumn<int>("scaleAt");
-    for (const char* type : {"q8_0", "q5_1", "q5_0", "q4_1", "q4_0"}) QTest::newRow(type) << type << 0;
+    for (const char* type : {"q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "q4_k_s", "q5_k_m"}) QTest::newRow(type) << type << 0;
+    QTest::newRow("q6_k") << "q6_k" << 208;
+    QTest::newRow("q3_k_m") << "q3_k_m" << 108;
+    QTest::newRow("q2_k") << "q2_k" << 80;
   }
   void doubledScaleIsRed() {
     QFETCH(QString, type);
     QFETCH(int, scaleAt);
     const Made made("gguf:" + type.toStdString());
     auto bytes = made.bytes();
-    const std::size_t at = made.placeOf("blk.1.attn_v.weight") + static_cast<std::size_t>(scaleAt);
+    const std::size_t at = made.placeOf("blk.1.attn_q.weight") + static_cast<std::size_t>(scaleAt);
     bytes[at + 1] = static_cast<char>(bytes[at + 1] + 4);   // exponent of the f16 up by one
     made.write(bytes);
     QCOMPARE(redChecks(made.against()), std::string("tensors "));
@@ -320,6 +337,94 @@ class TstExports : public QObject {
     options.out = base / "second";
     QCOMPARE(exportStudent(*student, options).error().code, std::string("models.adapter.module"));
     QVERIFY(!fs::exists(base / "second"));
+  }
+
+  void ggufAdapterKeepsEveryValue() {
+    QTemporaryDir dir;
+    const fs::path base = dir.path().toStdString();
+    qputenv("RETORT_DATA_HOME", (base / "home").string().c_str());
+    QVERIFY(fixtures::writeSmallModel(base / "student").ok());
+    models::Adapter adapter;
+    adapter.rank = 2, adapter.alpha = 4, adapter.rankStabilised = true, adapter.baseModel = "base";
+    std::vector<float> a(2 * 64), b(64 * 2);
+    for (std::size_t i = 0; i < a.size(); ++i) a[i] = static_cast<float>(i), b[i] = static_cast<float>(i) * 0.5F;
+    adapter.pairs.push_back({"model.layers.1.self_attn.q_proj", 2, 64, 64, a, b});
+    QVERIFY(models::writeAdapter(base / "adapter", adapter).ok());
+    const auto student = studentFrom(base / "student", base / "adapter");
+    ExportOptions options;
+    options.targets = parseTargets("gguf-adapter").value();
+    options.out = base / "export";
+    options.verify = still();
+    const auto made = exportStudent(*student, options);
+    QVERIFY2(made.ok() && made->verified(), made.ok() ? redChecks(made->verdicts[0]).c_str() : made.error().text().c_str());
+    const fs::path file = made->folder / made->verdicts[0].path;
+    QVERIFY(verifyFolder(made->folder, still())->front().verified());
+    const auto header = models::readGgufHeader(**models::InputFile::open(file)).value();
+    QCOMPARE(header.number("adapter.lora.alpha").value() / 2, 4 / std::sqrt(2.0F));   // what a reader divides by the rank
+    // A writer that forgets the order of q rows is found out.
+    auto bytes = readFile(file).value();
+    const auto at = static_cast<std::size_t>(header.dataOffset + header.tensor("blk.1.attn_q.weight.lora_b")->offset);
+    models::reorderRows(std::as_writable_bytes(std::span(bytes)).subspan(at, 64 * 2 * 4), 64, 16, false);
+    std::ofstream(file, std::ios::binary) << bytes;
+    Verdict verdict;
+    QVERIFY(checkGgufAdapter(verdict, *student, file).ok());
+    QCOMPARE(redChecks(verdict), std::string("tensors "));
+  }
+
+  void modelfileSaysWhatTheTemplateSays() {
+    const Made made("ollama:q8_0");
+    const auto path = made.artefact / "Modelfile";
+    const std::string text = readFile(path).value();
+    const auto with = [&](const std::string& from, const std::string& to) {
+      std::string changed = text;
+      const auto at = changed.find(from);
+      if (at != std::string::npos) changed.replace(at, from.size(), to);
+      std::ofstream(path, std::ios::binary) << changed;
+      return at != std::string::npos ? redChecks(made.against()) : std::string("not found: ") + text;
+    };
+    QCOMPARE(with("{{ .Content }}", "{{ .Content }}\n"), std::string("modelfile "));
+    QCOMPARE(with("<|im_end|>", ""), std::string("modelfile "));
+    QCOMPARE(with("PARAMETER stop", "PARAMETER top_k 4\nPARAMETER sto"), std::string("modelfile "));
+    QCOMPARE(with("{{ .Content }}", "{{ .Content | upper }}"), std::string("modelfile "));
+    QCOMPARE(with("FROM ./model.gguf", "FROM ./model.gguf "), std::string());
+    std::ofstream(path, std::ios::binary) << text;
+    QCOMPARE(redChecks(made.against()), std::string());
+    QCOMPARE(redChecks(made.alone()), std::string());
+  }
+
+  /// Every template of the test data that puts texts around messages gives the same prompts through a Modelfile; others are refused.
+  void modelfilesOfPublicTemplates() {
+    const char* given = std::getenv("RETORT_TEST_DATA");
+    const fs::path folder = (given != nullptr ? fs::path(given) : fs::path(std::getenv("RETORT_SOURCE")) / ".." / "shared" / "data") / "chat-templates";
+    if (!fs::exists(folder)) QSKIP("shared/data/chat-templates is absent");
+    int simple = 0, refused = 0;
+    for (const auto& entry : fs::directory_iterator(folder)) {
+      if (entry.path().extension() != ".jinja") continue;
+      models::TextParts text;
+      text.chat = text::ChatTemplate::parse(readFile(entry.path()).value(), entry.path().filename().string()).value();
+      text.tokens = {"<s>", "</s>"};
+      const auto shape = chatShape(text, entry.path().stem().string());
+      if (!shape.ok()) {
+        ++refused;
+        QCOMPARE(shape.error().code, std::string("exports.ollama.template"));
+        continue;
+      }
+      ++simple;
+      const Modelfile file = readModelfile("FROM ./m.gguf\nTEMPLATE \"\"\"" + goTemplate(*shape, false) + "\"\"\"\nSYSTEM \"\"\"" + shape->defaultSystem + "\"\"\"\n", "Modelfile").value();
+      for (const Json& conversation : probeConversations()) QCOMPARE(renderGoTemplate(file, conversation).value(), renderJinja(text, conversation).value());
+    }
+    qInfo("%d templates fit a Modelfile, %d do more", simple, refused);
+    QVERIFY(simple >= 5);
+  }
+
+  void bedrockTakesOnlyItsFamilies() {
+    const Made made("bedrock-import");
+    QVERIFY(readFile(made.artefact / "IMPORT.md")->find("aws bedrock create-model-import-job") != std::string::npos);
+    QTemporaryDir dir;
+    const fs::path base = dir.path().toStdString();
+    QVERIFY(fixtures::writeSmallModel(base / "student", studentConfig("smollm3")).ok());
+    const auto student = studentFrom(base / "student");
+    QCOMPARE(planExport(*student, parseTargets("bedrock-import").value()).error().code, std::string("exports.bedrock.rule"));
   }
 
   void tokenizerFilesAreCopiedByteForByte() {
