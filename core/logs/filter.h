@@ -44,7 +44,8 @@ struct Filter {
 };
 
 /// Type of a built-in field, which decides the tests it takes.
-enum class FieldType { text, number, time, flags, search };
+/// id: a text that is looked up whole, never searched in.
+enum class FieldType { text, number, time, flags, search, id };
 struct BuiltIn {
   std::string_view name;                ///< "@model"
   FieldType type;
@@ -52,6 +53,8 @@ struct BuiltIn {
 };
 [[nodiscard]] const std::vector<BuiltIn>& builtIns();
 [[nodiscard]] const BuiltIn* findBuiltIn(std::string_view name);
+/// Derived fields and what people said: no single record tells them, so they cannot choose what an import takes.
+[[nodiscard]] bool isKnownOnlyInStore(std::string_view name);
 
 /// Parses filter text; blank text matches all records. Errors (filter.*) have the position in `where`, the text with a
 /// caret under the place in `detail`, and name the nearest valid word in `next`.
@@ -69,6 +72,7 @@ Result<Json> filterToBedrock(const Filter& filter);
 /// The slow and plain test of one record, which the index must agree with. Regular expressions are compiled once.
 class RecordMatcher {
  public:
+  /// Error "filter.field.late" for a filter on fields that only a store knows.
   static Result<RecordMatcher> create(const Filter& filter);
   RecordMatcher(RecordMatcher&&) noexcept;
   RecordMatcher& operator=(RecordMatcher&&) noexcept;

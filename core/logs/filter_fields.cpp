@@ -29,6 +29,19 @@ const std::vector<BuiltIn>& builtIns() {
       {"@latency", FieldType::number, "the latency in ms"},
       {"@turns", FieldType::number, "the number of user turns"},
       {"@text", FieldType::search, "the text"},
+      {"@tags", FieldType::text, "the tag"},
+      {"@rating", FieldType::number, "the rating"},
+      {"@system", FieldType::text, "the system prompt"},
+      {"@family", FieldType::text, "the prompt family"},
+      {"@conversation", FieldType::id, "the conversation"},
+      {"@step", FieldType::number, "the step of the conversation"},
+      {"@caller", FieldType::text, "the caller"},
+      {"@account", FieldType::text, "the account"},
+      {"@tools", FieldType::text, "the tools"},
+      {"@params", FieldType::text, "the parameters"},
+      {"@language", FieldType::text, "the language"},
+      {"@repeat", FieldType::text, "the repetition"},
+      {"@cost", FieldType::number, "the cost in US dollars"},
   };
   return all;
 }
@@ -37,6 +50,12 @@ const BuiltIn* findBuiltIn(std::string_view name) {
   for (const auto& field : builtIns())
     if (field.name == name) return &field;
   return nullptr;
+}
+
+bool isKnownOnlyInStore(std::string_view name) {
+  for (const std::string_view late : {"@tags", "@rating", "@system", "@family", "@conversation", "@step", "@caller", "@account", "@tools", "@params", "@language", "@repeat", "@cost"})
+    if (name == late) return true;
+  return false;
 }
 
 std::optional<double> decimalOf(std::string_view text) {

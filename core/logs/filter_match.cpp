@@ -22,6 +22,8 @@ struct RecordMatcher::State {
     node.field = from.field;
     node.isBuiltIn = from.isBuiltIn;
     if (from.kind == FilterNode::Kind::test) {
+      if (from.isBuiltIn && isKnownOnlyInStore(from.field))
+        return Error{"filter.field.late", "The field " + from.field + " cannot be tested on a single record", {}, "it is worked out from all imported records, or set by people", "Import first, then use this filter on the store.", {}, {}};
       node.isNegated = from.op == FilterOp::notEqual;
       RETORT_TRY(auto test, ValueTest::create(from));
       node.test.emplace(std::move(test));

@@ -313,6 +313,7 @@ class Parser {
     const char* allowed = nullptr;
     if (type == FieldType::text && node.isBuiltIn && isOrder) allowed = "= != in contains prefix regex exists";
     if ((type == FieldType::number || type == FieldType::time) && isText) allowed = "= != < <= > >= in between exists";
+    if (type == FieldType::id && (isOrder || isText)) allowed = "= != in exists";
     if (type == FieldType::flags && (isOrder || isText)) allowed = "= != in exists";
     if (type == FieldType::search && !(node.op == FilterOp::contains || node.op == FilterOp::regex)) allowed = "contains regex exists";
     if (!allowed) return {};

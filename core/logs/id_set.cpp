@@ -125,6 +125,58 @@ IdSet& IdSet::operator-=(const IdSet& other) { return roaring_bitmap_andnot_inpl
 bool IdSet::operator==(const IdSet& other) const { return roaring_bitmap_equals(m_bits, other.m_bits); }
 std::uint64_t IdSet::commonSize(const IdSet& a, const IdSet& b) { return roaring_bitmap_and_cardinality(a.m_bits, b.m_bits); }
 
+std::uint64_t IdSet::onlySize(const IdSet& a, const IdSet& b) { return roaring_bitmap_andnot_cardinality(a.m_bits, b.m_bits); }
+IdSet IdSet::common(const IdSet& a, const IdSet& b) { return IdSet(roaring_bitmap_and(a.m_bits, b.m_bits)); }
+IdSet IdSet::only(const IdSet& a, const IdSet& b) { return IdSet(roaring_bitmap_andnot(a.m_bits, b.m_bits)); }
+bool IdSet::overlap(const IdSet& a, const IdSet& b) { return roaring_bitmap_intersect(a.m_bits, b.m_bits); }
+std::optional<std::uint32_t> IdSet::select(std::uint64_t rank) const {
+  std::uint32_t id = 0;
+  if (rank > UINT32_MAX || !roaring_bitmap_select(m_bits, static_cast<std::uint32_t>(rank), &id)) return std::nullopt;
+  return id;
+}
+std::uint64_t IdSet::rank(std::uint32_t id) const { return roaring_bitmap_rank(m_bits, id); }
+std::optional<std::uint32_t> IdSet::last() const {
+  if (isEmpty()) return std::nullopt;
+  return roaring_bitmap_maximum(m_bits);
+}
+IdSet IdSet::between(std::uint32_t first, std::uint32_t end) const { return common(*this, range(first, end)); }
+
+void ChunkedIds::add(std::uint16_t high, const std::uint64_t* bits, std::uint32_t count) {
+  constexpr std::uint32_t kMostInArray = 4096;
+  if (count == 0) return;
+  const auto less = static_cast<std::uint16_t>(count - 1);
+  m_heads.append(reinterpret_cast<const char*>(&high), 2).append(reinterpret_cast<const char*>(&less), 2);
+  ++m_containers;
+  if (count > kMostInArray) {
+    m_bodies.append(reinterpret_cast<const char*>(bits), 8192);
+    return;
+  }
+  for (std::uint32_t word = 0; word < 1024; ++word)
+    for (std::uint64_t rest = bits[word]; rest; rest &= rest - 1) {
+      const auto low = static_cast<std::uint16_t>(word * 64 + static_cast<std::uint32_t>(__builtin_ctzll(rest)));
+      m_bodies.append(reinterpret_cast<const char*>(&low), 2);
+    }
+}
+
+IdSet ChunkedIds::take() {
+  // The portable format without runs: cookie, number of containers, heads, offsets, containers.
+  constexpr std::uint32_t kNoRuns = 12346;
+  std::string bytes;
+  bytes.reserve(8 + 8ull * m_containers + m_bodies.size());
+  bytes.append(reinterpret_cast<const char*>(&kNoRuns), 4).append(reinterpret_cast<const char*>(&m_containers), 4);
+  bytes += m_heads;
+  std::uint32_t offset = 8 + 8 * m_containers;
+  for (std::uint32_t i = 0; i < m_containers; ++i) {
+    bytes.append(reinterpret_cast<const char*>(&offset), 4);
+    const std::uint32_t count = u16(m_heads.data() + 4 * i + 2) + 1u;
+    offset += count > 4096 ? 8192 : 2 * count;
+  }
+  bytes += m_bodies;
+  *this = ChunkedIds();
+  auto* bits = roaring_bitmap_portable_deserialize_safe(bytes.data(), bytes.size());
+  return bits ? IdSet(bits) : IdSet();
+}
+
 IdSet IdSet::unionOf(std::span<const IdSet* const> sets) {
   if (sets.empty()) return {};
   std::vector<const roaring_bitmap_t*> all;
@@ -137,6 +189,18 @@ std::vector<std::uint32_t> IdSet::toVector() const {
   std::vector<std::uint32_t> ids(size());
   roaring_bitmap_to_uint32_array(m_bits, ids.data());
   return ids;
+}
+
+void IdSet::count(std::span<const std::uint16_t> codes, std::span<std::uint32_t> counts) const {
+  roaring_uint32_iterator_t at;
+  roaring_init_iterator(m_bits, &at);
+  std::uint32_t ids[1024];
+  while (true) {
+    const auto n = roaring_read_uint32_iterator(&at, ids, 1024);
+    for (std::uint32_t i = 0; i < n; ++i)
+      if (ids[i] < codes.size()) ++counts[codes[ids[i]]];
+    if (n < 1024) return;
+  }
 }
 
 void IdSet::forEach(const std::function<bool(std::uint32_t)>& visit) const {

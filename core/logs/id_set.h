@@ -41,14 +41,38 @@ class IdSet {
   [[nodiscard]] friend IdSet operator-(IdSet a, const IdSet& b) { return a -= b, a; }
   bool operator==(const IdSet& other) const;
   [[nodiscard]] static std::uint64_t commonSize(const IdSet& a, const IdSet& b);  ///< |a ∩ b| without making it
+  [[nodiscard]] static std::uint64_t onlySize(const IdSet& a, const IdSet& b);    ///< |a \ b| without making it
+  [[nodiscard]] static IdSet common(const IdSet& a, const IdSet& b);              ///< a ∩ b, without a copy of either
+  [[nodiscard]] static IdSet only(const IdSet& a, const IdSet& b);                ///< a \ b, likewise
+  [[nodiscard]] static bool overlap(const IdSet& a, const IdSet& b);
   [[nodiscard]] static IdSet unionOf(std::span<const IdSet* const> sets);
+  [[nodiscard]] std::optional<std::uint32_t> select(std::uint64_t rank) const;    ///< the rank-th smallest, from 0
+  [[nodiscard]] std::uint64_t rank(std::uint32_t id) const;                       ///< how many are at most `id`
+  [[nodiscard]] std::optional<std::uint32_t> last() const;
+  /// The ids inside [first, end).
+  [[nodiscard]] IdSet between(std::uint32_t first, std::uint32_t end) const;
   [[nodiscard]] std::vector<std::uint32_t> toVector() const;
+  /// ++counts[codes[id]] for every id; ids past the end of `codes` are left out. Every code is below the size of `counts`.
+  void count(std::span<const std::uint16_t> codes, std::span<std::uint32_t> counts) const;
   /// Smallest to largest; stops when `visit` returns false.
   void forEach(const std::function<bool(std::uint32_t)>& visit) const;
 
  private:
+  friend class ChunkedIds;
   explicit IdSet(roaring_bitmap_s* bits) : m_bits(bits) {}
   roaring_bitmap_s* m_bits;
+};
+
+/// Builds a set from blocks of 2^16 ids given as bitmaps, in ascending order.
+class ChunkedIds {
+ public:
+  /// `bits`: 1024 words with `count` ones, of the ids high << 16 …
+  void add(std::uint16_t high, const std::uint64_t* bits, std::uint32_t count);
+  [[nodiscard]] IdSet take();
+
+ private:
+  std::string m_heads, m_bodies;                 ///< of the portable format: key and count a container; containers
+  std::uint32_t m_containers = 0;
 };
 
 }  // namespace retort::logs

@@ -35,7 +35,15 @@ CREATE INDEX reject_file ON reject(file, byte_off);
 CREATE TABLE tomb(seg INTEGER PRIMARY KEY, b BLOB NOT NULL) STRICT;
 )sql";
 
-constexpr std::array<store::Migration, 1> kMigrations = {{{1, kSchema1, false}}};
+// Readers take in an append by its segments; blocks may have a dictionary; `meta.generation` changes when ids or bytes moved.
+constexpr const char* kSchema2 = R"sql(
+CREATE INDEX post_seg ON post(seg);
+CREATE TABLE dict(id INTEGER PRIMARY KEY, b BLOB NOT NULL) STRICT;
+CREATE TABLE meta(name TEXT PRIMARY KEY, value INT NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO meta VALUES('generation', 0);
+)sql";
+
+constexpr std::array<store::Migration, 2> kMigrations = {{{1, kSchema1, false}, {2, kSchema2, false}}};
 
 class Writer {
  public:

@@ -19,6 +19,9 @@ inline constexpr int kColumnShift = 16;    ///< numeric columns in segments of 2
 inline constexpr std::uint64_t kMaxValues = 65'536;     ///< a key with more values is of high cardinality
 inline constexpr std::uint64_t kFewValues = 4'096;      ///< and, above this, one with more values than rows / 8
 
+/// blk.codec: zstd without a dictionary, or kDictCodec + dict.id.
+inline constexpr std::int64_t kPlainCodec = 1, kDictCodec = 16;
+
 /// key.cls
 enum KeyClass : int { kBuiltInKey = 0, kMetadataKey = 1, kHighKey = 2 };
 

@@ -2,62 +2,21 @@
 #include "logs/log_store.h"
 
 #include <algorithm>
-#include <list>
-#include <mutex>
 #include <unordered_map>
 
 #include "base/hash.h"
-#include "base/random.h"
-#include "logs/call.h"
+#include "logs/derived_fields.h"
 #include "logs/log_schema.h"
-#include "logs/snapshot.h"
-#include "store/block_codec.h"
+#include "logs/log_store_state.h"
+#include "logs/people_fields.h"
 
 namespace retort::logs {
 
 namespace {
 
 constexpr std::size_t kCachedBlocks = 64;
-constexpr std::size_t kSample = 4096;
-
-/// Where a record's bytes lie.
-struct Place {
-  std::int64_t block = 0;
-  std::size_t offset = 0, length = 0;
-};
 
 }  // namespace
-
-struct LogStore::State {
-  mutable std::mutex dbMutex;                          ///< one connection, one statement at a time
-  mutable store::Database db;
-  std::int64_t version = -1;
-  mutable std::mutex snapshotMutex;
-  std::shared_ptr<const Snapshot> snapshot;
-  mutable std::mutex cacheMutex;
-  mutable std::list<std::pair<std::int64_t, std::shared_ptr<const std::string>>> blocks;   ///< most recent first
-
-  explicit State(store::Database d) : db(std::move(d)) {}
-
-  [[nodiscard]] std::shared_ptr<const Snapshot> now() const {
-    std::lock_guard lock(snapshotMutex);
-    return snapshot;
-  }
-  Result<std::shared_ptr<const std::string>> block(std::int64_t id) const;
-  Result<std::string> bytes(const Place& place) const;
-  struct Parts {
-    std::uint32_t id = 0;
-    std::string line;
-    std::vector<std::pair<int, std::string>> spills;   ///< side, body
-    std::vector<std::string> spillPaths;               ///< as logged, in the same order
-  };
-  Result<Parts> parts(std::uint32_t id) const;
-  static Result<Record> parse(Parts parts, LineParser& parser);
-  Result<IdSet> highValue(std::int64_t key, std::string_view value) const;
-  Result<IdSet> scan(const IdSet& candidates, const FilterNode& test, std::stop_token stop, const ProgressFn& progress) const;
-  Result<IdSet> select(const Snapshot& s, const Filter& filter, std::stop_token stop, const ProgressFn& progress) const;
-  Result<Facet> facet(const Snapshot& s, const SnapshotKey& key, const IdSet& among, std::size_t limit) const;
-};
 
 LogStore::LogStore(std::unique_ptr<State> state) : m_state(std::move(state)) {}
 LogStore::~LogStore() = default;
@@ -85,18 +44,38 @@ Result<bool> LogStore::refresh() {
   State& s = *m_state;
   std::lock_guard lock(s.dbMutex);
   RETORT_TRY(const auto version, s.db.dataVersion());
-  if (version == s.version) return false;
-  RETORT_TRY(auto fresh, Snapshot::load(s.db));
-  s.version = version;
+  const auto folder = s.db.path().parent_path();
+  const auto before = s.now();
+  std::shared_ptr<Snapshot> fresh;
+  if (version != s.version || !before) {
+    RETORT_TRY(fresh, Snapshot::load(s.db, before));
+    s.version = version;
+  }
+  // What lies beside logs.db: derived fields, and what people said of the records.
+  const auto& base = fresh ? *fresh : *before;
+  RETORT_TRY(auto derived, DerivedFields::refreshed(s.derived, folder, base));
+  RETORT_TRY(auto people, PeopleFields::refreshed(s.people, folder, base, s.db));
+  if (!fresh && derived == s.derived && people == s.people) return false;
+  if (!fresh) fresh = std::make_shared<Snapshot>(*before);
+  s.derived = std::move(derived);
+  s.people = std::move(people);
+  fresh->extras.clear();
+  if (s.people) fresh->extras.push_back(s.people);
+  if (s.derived) fresh->extras.push_back(s.derived);
   std::lock_guard swap(s.snapshotMutex);
   s.snapshot = std::move(fresh);
   return true;
 }
 
+DerivedProgress LogStore::derivedProgress() const {
+  std::lock_guard lock(m_state->dbMutex);
+  return {m_state->derived ? m_state->derived->upTo() : 0, m_state->now()->end};
+}
+
 std::uint64_t LogStore::size() const { return m_state->now()->live.size(); }
 IdSet LogStore::universe() const { return m_state->now()->live; }
 
-Result<std::shared_ptr<const std::string>> LogStore::State::block(std::int64_t id) const {
+Result<LogStore::State::Block> LogStore::State::block(std::int64_t id, bool keep) const {
   {
     std::lock_guard lock(cacheMutex);
     for (auto it = blocks.begin(); it != blocks.end(); ++it)
@@ -107,25 +86,41 @@ Result<std::shared_ptr<const std::string>> LogStore::State::block(std::int64_t i
   }
   std::string frame;
   std::uint64_t rawLength = 0;
+  std::shared_ptr<const store::BlockDictionary> dictionary;
   {
     std::lock_guard lock(dbMutex);
-    RETORT_TRY(auto query, db.prepare("SELECT raw_len,b FROM blk WHERE id=?"));
+    RETORT_TRY(auto query, db.prepare("SELECT raw_len,b,codec FROM blk WHERE id=?"));
     query.bind(1, id);
     RETORT_TRY(const bool found, query.step());
     if (!found) return Error{"logs.block.missing", "A block of records is missing", "block " + std::to_string(id), {}, "Import the sources again.", {}, {}};
     rawLength = static_cast<std::uint64_t>(query.integer(0));
     frame = query.blob(1);
+    if (query.integer(2) >= kDictCodec) {
+      auto& known = dictionaries[query.integer(2) - kDictCodec];
+      if (!known) {
+        RETORT_TRY(auto read, db.prepare("SELECT b FROM dict WHERE id=?"));
+        read.bind(1, query.integer(2) - kDictCodec);
+        RETORT_TRY(const bool there, read.step());
+        if (!there) return Error{"logs.block.dictionary", "The dictionary of a block is missing", "block " + std::to_string(id), {}, "Import the sources again.", {}, {}};
+        RETORT_TRY(known, store::BlockDictionary::create(std::string(read.blob(0))));
+      }
+      dictionary = known;
+    }
   }
-  RETORT_TRY(auto raw, store::decodeBlock(frame, rawLength));
+  RETORT_TRY(auto raw, store::decodeBlock(frame, rawLength, dictionary.get()));
   auto shared = std::make_shared<const std::string>(std::move(raw));
+  if (!keep) return shared;
   std::lock_guard lock(cacheMutex);
   blocks.emplace_front(id, shared);
   if (blocks.size() > kCachedBlocks) blocks.pop_back();
   return shared;
 }
 
-Result<std::string> LogStore::State::bytes(const Place& place) const {
-  RETORT_TRY(const auto raw, block(place.block));
+Result<std::string> LogStore::State::bytes(const Place& place, const Block& hint, std::int64_t hintId) const {
+  Block raw = hint;
+  if (place.block != hintId || !raw) {
+    RETORT_TRY(raw, block(place.block));
+  }
   if (place.offset > raw->size() || place.length > raw->size() - place.offset)
     return Error{"logs.block.damaged", "A record lies outside its block", "block " + std::to_string(place.block), {}, "Import the sources again.", {}, {}};
   return raw->substr(place.offset, place.length);
@@ -187,6 +182,50 @@ Result<IdSet> LogStore::State::highValue(std::int64_t key, std::string_view valu
   }
 }
 
+Status LogStore::State::forEach(const IdSet& candidates, std::stop_token stop, const std::function<Result<bool>(std::uint32_t, const Parts&)>& visit) const {
+  constexpr std::size_t kBatch = 512;
+  struct Item {
+    std::uint32_t id;
+    Place place;
+    bool hasSpills;
+  };
+  const auto ids = candidates.toVector();
+  Block raw;
+  std::int64_t rawId = -1;
+  std::vector<Item> batch;
+  for (std::size_t at = 0; at < ids.size(); at += kBatch) {
+    batch.clear();
+    {
+      std::lock_guard lock(dbMutex);
+      RETORT_TRY(auto query, db.prepare("SELECT blk,off,len,EXISTS(SELECT 1 FROM spill WHERE spill.log=log.id) FROM log WHERE id=?"));
+      for (std::size_t i = at; i < std::min(ids.size(), at + kBatch); ++i) {
+        query.bind(1, std::int64_t(ids[i]));
+        RETORT_TRY(const bool found, query.step());
+        if (!found) return Error{"logs.record.unknown", "There is no record " + std::to_string(ids[i]), {}, {}, {}, {}, {}};
+        batch.push_back({ids[i], {query.integer(0), static_cast<std::size_t>(query.integer(1)), static_cast<std::size_t>(query.integer(2))}, query.integer(3) != 0});
+        query.reset();
+      }
+    }
+    for (const auto& item : batch) {
+      if (stop.stop_requested()) return cancelledError("The search");
+      Parts found;
+      if (item.hasSpills) {
+        RETORT_TRY(found, parts(item.id));
+      } else {
+        if (rawId != item.place.block) {
+          RETORT_TRY(raw, block(item.place.block, false));
+          rawId = item.place.block;
+        }
+        found.id = item.id;
+        RETORT_TRY(found.line, bytes(item.place, raw, rawId));
+      }
+      RETORT_TRY(const bool goesOn, visit(item.id, found));
+      if (!goesOn) return {};
+    }
+  }
+  return {};
+}
+
 Result<IdSet> LogStore::State::scan(const IdSet& candidates, const FilterNode& test, std::stop_token stop, const ProgressFn& progress) const {
   Filter alone;
   alone.root = test;
@@ -195,20 +234,22 @@ Result<IdSet> LogStore::State::scan(const IdSet& candidates, const FilterNode& t
   ProgressMeter meter(progress, "Searching", "records", static_cast<std::int64_t>(candidates.size()));
   std::vector<std::uint32_t> found;
   std::int64_t done = 0;
-  for (const auto id : candidates.toVector()) {
-    if (stop.stop_requested()) return cancelledError("The search");
-    RETORT_TRY(auto source, parts(id));
-    RETORT_TRY(const auto record, parse(std::move(source), parser));
+  RETORT_CHECK(forEach(candidates, stop, [&](std::uint32_t id, const Parts& source) -> Result<bool> {
+    RETORT_TRY(const auto record, parse(source, parser));
     if (matcher.matches(record)) found.push_back(id);
     if (progress) meter.at(++done);
-  }
+    return true;
+  }));
   return IdSet::of(found);
 }
 
+EvalContext LogStore::State::context(const Snapshot& s, std::stop_token stop, const ProgressFn& progress) const {
+  return EvalContext{s, [this](std::int64_t key, std::string_view value) { return highValue(key, value); },
+                     [this, &s, stop, progress](const IdSet& candidates, const FilterNode& test) { return scan(candidates & s.live, test, stop, progress); }, stop};
+}
+
 Result<IdSet> LogStore::State::select(const Snapshot& s, const Filter& filter, std::stop_token stop, const ProgressFn& progress) const {
-  const EvalContext context{s, [&](std::int64_t key, std::string_view value) { return highValue(key, value); },
-                            [&](const IdSet& candidates, const FilterNode& test) { return scan(candidates & s.live, test, stop, progress); }, stop};
-  return evaluate(filter, context);
+  return evaluate(filter, context(s, stop, progress));
 }
 
 Result<IdSet> LogStore::select(const Filter& filter, std::stop_token stop, const ProgressFn& progress) const {
@@ -217,13 +258,23 @@ Result<IdSet> LogStore::select(const Filter& filter, std::stop_token stop, const
 }
 
 Result<std::uint64_t> LogStore::count(const Filter& filter, std::stop_token stop) const {
-  RETORT_TRY(const auto ids, select(filter, stop));
-  return ids.size();
+  const auto snapshot = m_state->now();
+  return evaluateCount(filter, m_state->context(*snapshot, stop, {}));
 }
 
 Result<std::vector<std::uint32_t>> LogStore::ids(const Filter& filter, std::stop_token stop) const {
   RETORT_TRY(const auto ids, select(filter, stop));
   return ids.toVector();
+}
+
+Result<MissingCounts> LogStore::missingCounts(const Filter& filter, std::stop_token stop) const {
+  Filter other = filter;
+  MissingCounts out;
+  other.missing = Missing::differs;
+  RETORT_TRY(out.differs, count(other, stop));
+  other.missing = Missing::absent;
+  RETORT_TRY(out.absent, count(other, stop));
+  return out;
 }
 
 Result<Row> LogStore::row(std::uint32_t id) const {
@@ -238,8 +289,8 @@ Result<std::vector<Row>> LogStore::rows(std::span<const std::uint32_t> ids) cons
   std::lock_guard lock(s.dbMutex);
   RETORT_TRY(auto query, s.db.prepare("SELECT rid,ts_us,model,op,stop,itok,otok,ctok,latency_ms,status,flags,turns,preview FROM log WHERE id=?"));
   const auto text = [&](int column) {
-    const auto found = snapshot->valueTexts.find(query.integer(column));
-    return query.isNull(column) || found == snapshot->valueTexts.end() ? std::string() : std::string(found->second);
+    const auto found = snapshot->rowTexts.find(query.integer(column));
+    return query.isNull(column) || found == snapshot->rowTexts.end() ? std::string() : *found->second;
   };
   std::vector<Row> out;
   for (const auto id : ids) {
@@ -315,124 +366,6 @@ Result<std::optional<std::uint32_t>> LogStore::findByRequestId(std::string_view 
     query.reset();
   }
   return std::optional<std::uint32_t>();
-}
-
-std::vector<KeyInfo> LogStore::keys() const {
-  const auto snapshot = m_state->now();
-  std::vector<KeyInfo> out;
-  for (const auto& key : snapshot->keys) out.push_back({key.name, key.isBuiltIn, key.isHigh, key.isHigh ? key.distinct : key.values.size(), IdSet::commonSize(key.all, snapshot->live)});
-  std::sort(out.begin(), out.end(), [](const KeyInfo& a, const KeyInfo& b) { return a.isBuiltIn != b.isBuiltIn ? a.isBuiltIn : a.name < b.name; });
-  return out;
-}
-
-Result<Facet> LogStore::State::facet(const Snapshot& s, const SnapshotKey& key, const IdSet& among, std::size_t limit) const {
-  Facet facet;
-  facet.key = key.name;
-  const auto present = IdSet::commonSize(key.all, among);
-  facet.missing = among.size() - present;
-  if (key.isHigh) {
-    // Counts of a seeded sample, scaled: to count them all would read every record.
-    facet.isSampled = true;
-    facet.distinct = key.distinct;
-    auto ids = (key.all & among).toVector();
-    const std::size_t all = ids.size();
-    if (ids.size() > kSample) {
-      Random random(1, "facet");
-      for (std::size_t i = 0; i < kSample; ++i) std::swap(ids[i], ids[i + random.below(ids.size() - i)]);
-      ids.resize(kSample);
-    }
-    std::sort(ids.begin(), ids.end());
-    std::unordered_map<std::string, std::uint64_t> counts;
-    LineParser parser;
-    for (const auto id : ids) {
-      RETORT_TRY(auto source, parts(id));
-      RETORT_TRY(const auto record, parse(std::move(source), parser));
-      if (const auto* value = record.metadataValue(key.name)) ++counts[*value];
-    }
-    for (const auto& [value, n] : counts) facet.values.push_back({value, ids.empty() ? 0 : n * all / ids.size()});
-  } else {
-    for (const auto& value : key.values)
-      if (const auto n = IdSet::commonSize(value.ids, among); n > 0) facet.values.push_back({value.text, n});
-    facet.distinct = facet.values.size();
-  }
-  (void)s;
-  std::sort(facet.values.begin(), facet.values.end(), [](const FacetValue& a, const FacetValue& b) { return a.count != b.count ? a.count > b.count : a.value < b.value; });
-  if (facet.values.size() > limit) facet.values.resize(limit);
-  return facet;
-}
-
-namespace {
-
-bool mentions(const FilterNode& node, const std::string& name, bool isBuiltIn) {
-  if (node.kind == FilterNode::Kind::test) return node.field == name && node.isBuiltIn == isBuiltIn;
-  return std::any_of(node.children.begin(), node.children.end(), [&](const FilterNode& child) { return mentions(child, name, isBuiltIn); });
-}
-/// True for a clause that speaks of this key only.
-bool isOwn(const FilterNode& node, const std::string& name, bool isBuiltIn) {
-  if (node.kind == FilterNode::Kind::test) return node.field == name && node.isBuiltIn == isBuiltIn;
-  return !node.children.empty() && std::all_of(node.children.begin(), node.children.end(), [&](const FilterNode& child) { return isOwn(child, name, isBuiltIn); });
-}
-/// The filter without the clauses of a key, so that its facet shows what else could be chosen.
-Filter without(const Filter& filter, const std::string& name, bool isBuiltIn) {
-  Filter out = filter;
-  if (isOwn(filter.root, name, isBuiltIn)) {
-    out.root = FilterNode{};
-  } else if (filter.root.kind == FilterNode::Kind::andNode) {
-    std::erase_if(out.root.children, [&](const FilterNode& child) { return isOwn(child, name, isBuiltIn); });
-    if (out.root.children.size() == 1) {
-      FilterNode only = std::move(out.root.children[0]);
-      out.root = std::move(only);
-    }
-  }
-  return out;
-}
-
-}  // namespace
-
-Result<std::vector<Facet>> LogStore::facets(const Filter& filter, const std::vector<std::string>& keys, std::size_t limit, std::stop_token stop) const {
-  const auto snapshot = m_state->now();
-  RETORT_TRY(const auto all, m_state->select(*snapshot, filter, stop, {}));
-  std::vector<const SnapshotKey*> wanted;
-  if (keys.empty()) {
-    for (const auto& key : snapshot->keys) wanted.push_back(&key);
-    std::sort(wanted.begin(), wanted.end(), [](const auto* a, const auto* b) { return a->isBuiltIn != b->isBuiltIn ? a->isBuiltIn : a->name < b->name; });
-  }
-  std::vector<std::string> known;
-  for (const auto& key : snapshot->keys) known.push_back(key.name);
-  for (const auto& name : keys) {
-    const auto* key = snapshot->find(name, name.starts_with("@"));
-    if (!key) key = snapshot->find(name, false);
-    if (!key) {
-      const auto near = nearestName(name, known);
-      return Error{"logs.key.unknown", "No record has the key " + shown(name), {}, {}, near.empty() ? "See retort-cli logs facets." : "Did you mean " + near + "?", {}, {}};
-    }
-    wanted.push_back(key);
-  }
-  std::vector<Facet> out;
-  for (const auto* key : wanted) {
-    if (stop.stop_requested()) return cancelledError("Counting values");
-    if (mentions(filter.root, key->name, key->isBuiltIn)) {
-      RETORT_TRY(const auto others, m_state->select(*snapshot, without(filter, key->name, key->isBuiltIn), stop, {}));
-      RETORT_TRY(auto facet, m_state->facet(*snapshot, *key, others, limit));
-      out.push_back(std::move(facet));
-    } else {
-      RETORT_TRY(auto facet, m_state->facet(*snapshot, *key, all, limit));
-      out.push_back(std::move(facet));
-    }
-  }
-  return out;
-}
-
-std::optional<std::pair<std::int64_t, std::int64_t>> LogStore::timeRange() const {
-  const auto snapshot = m_state->now();
-  std::optional<std::pair<std::int64_t, std::int64_t>> range;
-  for (const auto time : snapshot->columns[static_cast<int>(Column::time)]) {
-    if (time == kNoValue) continue;
-    if (!range) range = {time, time};
-    range->first = std::min(range->first, time);
-    range->second = std::max(range->second, time);
-  }
-  return range;
 }
 
 Result<std::vector<Reject>> LogStore::rejects(std::int64_t after, std::size_t limit) const {

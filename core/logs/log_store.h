@@ -56,6 +56,14 @@ struct Reject {
   RejectReason reason{};
   std::string detail, head;                            ///< head: first 4 KiB of the line
 };
+/// What a filter finds when a record without the key counts as not equal, and when it does not.
+struct MissingCounts {
+  std::uint64_t differs = 0, absent = 0;
+};
+/// How far the derived fields are (logs/derive.h).
+struct DerivedProgress {
+  std::uint64_t done = 0, of = 0;
+};
 struct SourceFile {
   std::string path;
   std::string state;                          ///< "done", "partial", "truncated", "damaged"
@@ -76,6 +84,9 @@ class LogStore {
   [[nodiscard]] IdSet universe() const;
   Result<IdSet> select(const Filter& filter, std::stop_token stop = {}, const ProgressFn& progress = {}) const;
   Result<std::uint64_t> count(const Filter& filter, std::stop_token stop = {}) const;
+  /// Under both rules for records without a key.
+  Result<MissingCounts> missingCounts(const Filter& filter, std::stop_token stop = {}) const;
+  [[nodiscard]] DerivedProgress derivedProgress() const;
   /// Ascending dense ids: row(i) of a list is ids[i].
   Result<std::vector<std::uint32_t>> ids(const Filter& filter, std::stop_token stop = {}) const;
 

@@ -1,5 +1,8 @@
-// Loading the index: folded postings and columns, then the commits that are not folded yet.
+// Loading the index: folded postings and columns, then the commits that are not folded yet; on an append only what is new.
 #include "logs/snapshot.h"
+
+#include <algorithm>
+#include <map>
 
 namespace retort::logs {
 
@@ -12,62 +15,73 @@ Error damaged(const char* what) {
 struct Loader {
   store::Database& db;
   Snapshot& s;
+  std::uint32_t first;                                 ///< ids below it are in the keys and columns already
+  std::vector<std::shared_ptr<SnapshotKey>> fresh;     ///< by place; null: not changed
   std::unordered_map<std::int64_t, std::pair<std::size_t, std::size_t>> place;   ///< kv -> key, value
   std::unordered_map<std::int64_t, std::size_t> keyPlace;                        ///< key id -> key
+  std::unordered_map<std::int64_t, IdSet> added;       ///< by kv, or -key
 
-  Status keys() {
+  SnapshotKey& change(std::size_t key) {
+    if (!fresh[key]) fresh[key] = std::make_shared<SnapshotKey>(*s.keys[key]);
+    return *fresh[key];
+  }
+
+  /// False when a key changed its class: values were dropped, their numbers may be given again.
+  Result<bool> keys() {
     RETORT_TRY(auto query, db.prepare("SELECT id,name,cls,n_values,builtin FROM key ORDER BY id"));
-    while (true) {
+    for (std::size_t at = 0;; ++at) {
       RETORT_TRY(const bool row, query.step());
       if (!row) break;
-      SnapshotKey key;
-      key.id = query.integer(0);
-      key.name = query.text(1);
-      key.isHigh = query.integer(2) == kHighKey;
-      key.distinct = static_cast<std::uint64_t>(query.integer(3));
-      key.isBuiltIn = query.integer(4) != 0;
-      keyPlace[key.id] = s.keys.size();
-      s.keys.push_back(std::move(key));
+      const bool isHigh = query.integer(2) == kHighKey;
+      const auto distinct = static_cast<std::uint64_t>(query.integer(3));
+      if (at < s.keys.size()) {
+        if (s.keys[at]->id != query.integer(0) || s.keys[at]->isHigh != isHigh) return false;
+        if (isHigh && s.keys[at]->distinct != distinct) change(at).distinct = distinct;
+      } else {
+        auto key = std::make_shared<SnapshotKey>();
+        key->id = query.integer(0);
+        key->name = query.text(1);
+        key->isHigh = isHigh;
+        key->distinct = distinct;
+        key->isBuiltIn = query.integer(4) != 0;
+        s.keys.push_back(key);
+        fresh.push_back(key);
+      }
+      keyPlace[query.integer(0)] = at;
     }
-    RETORT_TRY(auto values, db.prepare("SELECT id,key,value FROM kv ORDER BY id"));
+    for (std::size_t k = 0; k < s.keys.size(); ++k)
+      for (std::size_t v = 0; v < s.keys[k]->values.size(); ++v) place[s.keys[k]->values[v].kv] = {k, v};
+    RETORT_TRY(auto values, db.prepare("SELECT id,key,value FROM kv WHERE id>? ORDER BY id"));
+    values.bind(1, s.lastValue);
     while (true) {
       RETORT_TRY(const bool row, values.step());
       if (!row) break;
       const auto key = keyPlace.find(values.integer(1));
       if (key == keyPlace.end()) return damaged("a value without its key");
-      auto& list = s.keys[key->second].values;
+      auto& list = change(key->second).values;
       place[values.integer(0)] = {key->second, list.size()};
-      list.push_back({std::string(values.text(2)), values.integer(0), {}});
+      list.push_back({std::make_shared<const std::string>(values.text(2)), values.integer(0), std::make_shared<const IdSet>()});
+      s.lastValue = values.integer(0);
     }
-    return {};
-  }
-
-  Status add(std::int64_t kv, const IdSet& ids) {
-    if (kv < 0) {
-      const auto key = keyPlace.find(-kv);
-      if (key == keyPlace.end()) return damaged("a posting without its key");
-      s.keys[key->second].all |= ids;
-      return {};
-    }
-    const auto found = place.find(kv);
-    if (found == place.end()) return damaged("a posting without its value");
-    s.keys[found->second.first].values[found->second.second].ids |= ids;
-    return {};
+    return true;
   }
 
   Status postings() {
-    RETORT_TRY(auto query, db.prepare("SELECT kv,b FROM post"));
+    RETORT_TRY(auto query, db.prepare(first == 0 ? "SELECT kv,b FROM post" : "SELECT kv,b FROM post WHERE seg>=?"));
+    if (first > 0) query.bind(1, std::int64_t(first >> kPostShift));
     while (true) {
       RETORT_TRY(const bool row, query.step());
       if (!row) return {};
-      const auto ids = IdSet::fromBytes(query.blob(1));
+      auto ids = IdSet::fromBytes(query.blob(1));
       if (!ids) return damaged("a posting");
-      RETORT_CHECK(add(query.integer(0), *ids));
+      if (first > 0) *ids = ids->between(first, UINT32_MAX);
+      added[query.integer(0)] |= *ids;
     }
   }
 
   Status columns() {
-    RETORT_TRY(auto query, db.prepare("SELECT seg,which,n,b FROM col ORDER BY which,seg"));
+    RETORT_TRY(auto query, db.prepare("SELECT seg,which,n,b FROM col WHERE seg>=? ORDER BY which,seg"));
+    query.bind(1, std::int64_t(first >> kColumnShift));
     while (true) {
       RETORT_TRY(const bool row, query.step());
       if (!row) return {};
@@ -75,27 +89,32 @@ struct Loader {
       if (which < 0 || which >= kColumns || query.integer(2) < 0 || query.integer(2) > (1 << kColumnShift)) return damaged("a column");
       RETORT_TRY(const auto values, unpackColumn(query.blob(3), static_cast<std::size_t>(query.integer(2))));
       auto& column = s.columns[which];
-      if (column.size() != static_cast<std::size_t>(query.integer(0)) << kColumnShift) return damaged("a gap in a column");
-      column.insert(column.end(), values.begin(), values.end());
+      const auto start = static_cast<std::size_t>(query.integer(0)) << kColumnShift;
+      if (column.size() < start || column.size() > start + values.size()) return damaged("a gap in a column");
+      column.append(std::span(values).subspan(column.size() - start));
     }
   }
 
   Status deltas() {
-    RETORT_TRY(auto query, db.prepare("SELECT b FROM post_delta ORDER BY first_id"));
+    RETORT_TRY(auto query, db.prepare("SELECT b FROM post_delta WHERE first_id>=? ORDER BY first_id"));
+    query.bind(1, std::int64_t(first));
+    ColumnRows rows;
+    std::size_t start = s.columns[0].size();
     while (true) {
       RETORT_TRY(const bool row, query.step());
-      if (!row) return {};
+      if (!row) break;
       RETORT_TRY(const auto delta, unpackDelta(query.blob(0)));
-      for (const auto& posting : delta.postings) RETORT_CHECK(add(posting.kv, posting.ids));
-      for (int c = 0; c < kColumns; ++c) {
-        if (s.columns[c].size() != delta.first) return damaged("a commit in the wrong place");
-        s.columns[c].insert(s.columns[c].end(), delta.columns.values[c].begin(), delta.columns.values[c].end());
-      }
+      for (const auto& posting : delta.postings) added[posting.kv] |= posting.ids;
+      if (start + rows.size() != delta.first) return damaged("a commit in the wrong place");
+      for (int c = 0; c < kColumns; ++c) rows.values[c].insert(rows.values[c].end(), delta.columns.values[c].begin(), delta.columns.values[c].end());
     }
+    for (int c = 0; c < kColumns; ++c) s.columns[c].append(rows.values[c]);
+    return {};
   }
 
   Status tombs() {
     s.live = IdSet::range(0, s.end);
+    s.hasDeleted = false;
     RETORT_TRY(auto query, db.prepare("SELECT b FROM tomb"));
     while (true) {
       RETORT_TRY(const bool row, query.step());
@@ -103,55 +122,140 @@ struct Loader {
       const auto ids = IdSet::fromBytes(query.blob(0));
       if (!ids) return damaged("the list of deleted records");
       s.live -= *ids;
+      s.hasDeleted = s.live.size() != s.end;
     }
   }
 
-  void finish() {
-    const IdSet inside = IdSet::range(0, s.end);
-    for (auto& key : s.keys) {
-      std::vector<const IdSet*> sets{&key.all};
-      key.byText.reserve(key.values.size());
-      for (std::size_t i = 0; i < key.values.size(); ++i) {
-        key.byText.emplace(key.values[i].text, i);
-        sets.push_back(&key.values[i].ids);
-        s.valueTexts.emplace(key.values[i].kv, key.values[i].text);
+  Status finish() {
+    const IdSet inside = IdSet::range(first, s.end);
+    std::vector<std::vector<const IdSet*>> news(s.keys.size());
+    for (auto& [kv, ids] : added) {
+      ids &= inside;
+      std::size_t k;
+      if (kv < 0) {
+        const auto key = keyPlace.find(-kv);
+        if (key == keyPlace.end()) return damaged("a posting without its key");
+        k = key->second;
+      } else {
+        const auto found = place.find(kv);
+        if (found == place.end()) return damaged("a posting without its value");
+        k = found->second.first;
+        if (ids.isEmpty()) continue;
+        auto& value = change(k).values[found->second.second];
+        value.ids = std::make_shared<const IdSet>(*value.ids | ids);
       }
-      key.all = IdSet::unionOf(sets);
-      key.all &= inside;
+      news[k].push_back(&ids);
     }
+    for (std::size_t k = 0; k < s.keys.size(); ++k) {
+      if (!fresh[k] && news[k].empty()) continue;
+      SnapshotKey& key = change(k);
+      key.all |= IdSet::unionOf(news[k]);
+      key.index();
+      s.keys[k] = fresh[k];
+    }
+    for (const auto& key : s.keys)
+      if (key->isBuiltIn && (key->name == "@model" || key->name == "@op" || key->name == "@stop"))
+        for (const auto& value : key->values) s.rowTexts[value.kv] = value.text;
+    return {};
+  }
+
+  Result<bool> run() {
+    RETORT_TRY(const auto last, db.integer("SELECT max(id) FROM log"));
+    s.end = last ? static_cast<std::uint32_t>(*last + 1) : 0;
+    fresh.resize(s.keys.size());
+    RETORT_TRY(const bool goesOn, keys());
+    if (!goesOn || s.end < first) return false;
+    RETORT_CHECK(postings());
+    RETORT_CHECK(columns());
+    RETORT_CHECK(deltas());
+    RETORT_CHECK(tombs());
+    for (const auto& column : s.columns)
+      if (column.size() != s.end) return damaged("a column's length");
+    RETORT_CHECK(finish());
+    return true;
   }
 };
 
+Result<std::int64_t> generationOf(store::Database& db) {
+  RETORT_TRY(const auto version, db.integer("PRAGMA user_version"));
+  if (version.value_or(0) < 2) return std::int64_t(-1);
+  RETORT_TRY(const auto generation, db.integer("SELECT value FROM meta WHERE name='generation'"));
+  return generation.value_or(0);
+}
+
 }  // namespace
 
-Result<std::shared_ptr<const Snapshot>> Snapshot::load(store::Database& db) {
-  auto snapshot = std::make_shared<Snapshot>();
-  Loader loader{db, *snapshot, {}, {}};
+Result<std::shared_ptr<Snapshot>> Snapshot::load(store::Database& db, const std::shared_ptr<const Snapshot>& before) {
   // One read transaction: a commit of the importer between two queries must not show half of itself.
   RETORT_CHECK(db.exec("BEGIN"));
+  std::shared_ptr<Snapshot> snapshot;
   const auto all = [&]() -> Status {
-    RETORT_TRY(const auto last, db.integer("SELECT max(id) FROM log"));
-    snapshot->end = last ? static_cast<std::uint32_t>(*last + 1) : 0;
-    RETORT_CHECK(loader.keys());
-    RETORT_CHECK(loader.postings());
-    RETORT_CHECK(loader.columns());
-    RETORT_CHECK(loader.deltas());
-    RETORT_CHECK(loader.tombs());
-    for (const auto& column : snapshot->columns)
-      if (column.size() != snapshot->end) return damaged("a column's length");
-    loader.finish();
+    RETORT_TRY(const auto generation, generationOf(db));
+    bool isDone = false;
+    if (before && before->generation == generation) {
+      snapshot = std::make_shared<Snapshot>(*before);
+      RETORT_TRY(isDone, (Loader{db, *snapshot, before->end, {}, {}, {}, {}}.run()));
+    }
+    if (isDone) return {};
+    snapshot = std::make_shared<Snapshot>();
+    snapshot->generation = generation;
+    RETORT_TRY(isDone, (Loader{db, *snapshot, 0, {}, {}, {}, {}}.run()));
+    if (!isDone) return damaged("keys in no order");
     return {};
   };
   Status status = all();
   (void)db.exec("COMMIT");
   if (!status.ok()) return std::move(status).error();
-  return std::shared_ptr<const Snapshot>(std::move(snapshot));
+  return snapshot;
+}
+
+void SnapshotKey::index() {
+  auto map = std::make_shared<std::unordered_map<std::string_view, std::size_t>>();
+  map->reserve(values.size());
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    map->emplace(*values[i].text, i);
+    sum += values[i].ids->size();
+  }
+  byText = std::move(map);
+  isSingle = sum <= all.size();
+  m_codes.reset();
+}
+
+std::shared_ptr<const ValueCodes> SnapshotKey::codes(std::uint32_t end) const {
+  if (!isSingle || isHigh || values.size() >= UINT16_MAX) return nullptr;
+  std::lock_guard lock(m_mutex);
+  if (!m_codes || m_codes->codes.size() < end) {
+    auto made = std::make_shared<ValueCodes>();
+    made->codes.assign(end, 0);
+    for (std::size_t i = 0; i < values.size(); ++i)
+      for (const auto one : values[i].ids->toVector())
+        if (one < end) made->codes[one] = static_cast<std::uint16_t>(i + 1);
+    m_codes = std::move(made);
+  }
+  return m_codes;
 }
 
 const SnapshotKey* Snapshot::find(std::string_view name, bool isBuiltIn) const {
   for (const auto& key : keys)
-    if (key.isBuiltIn == isBuiltIn && key.name == name) return &key;
+    if (key->isBuiltIn == isBuiltIn && key->name == name) return key.get();
   return nullptr;
+}
+
+Result<std::shared_ptr<const SnapshotKey>> Snapshot::key(std::string_view name, bool isBuiltIn) const {
+  for (const auto& key : keys)
+    if (key->isBuiltIn == isBuiltIn && key->name == name) return key;
+  for (const auto& extra : extras) {
+    RETORT_TRY(auto key, extra->key(name, isBuiltIn));
+    if (key) return key;
+  }
+  return std::shared_ptr<const SnapshotKey>();
+}
+
+std::size_t Snapshot::columnBytes() const {
+  std::size_t sum = 0;
+  for (const auto& column : columns) sum += column.bytes();
+  return sum;
 }
 
 }  // namespace retort::logs

@@ -1,6 +1,7 @@
 // zstd frames with checksums.
 #include "store/block_codec.h"
 
+#include <zdict.h>
 #include <zstd.h>
 
 #include <cstring>
@@ -10,16 +11,51 @@ namespace retort::store {
 
 struct BlockEncoder::State {
   ZSTD_CCtx* context;
+  std::shared_ptr<const BlockDictionary> dictionary{};
 };
+
+Result<std::shared_ptr<const BlockDictionary>> BlockDictionary::create(std::string bytes) {
+  std::shared_ptr<BlockDictionary> made(new BlockDictionary());
+  made->m_bytes = std::move(bytes);
+  made->m_decoder = ZSTD_createDDict(made->m_bytes.data(), made->m_bytes.size());
+  if (!made->m_decoder || made->m_bytes.empty()) return Error{"store.block.dictionary", "The dictionary of the store's blocks cannot be read", {}, {}, "Import the sources again.", {}, {}};
+  return std::shared_ptr<const BlockDictionary>(std::move(made));
+}
+
+BlockDictionary::~BlockDictionary() { ZSTD_freeDDict(static_cast<ZSTD_DDict*>(m_decoder)); }
+
+std::string BlockDictionary::train(const std::vector<std::string_view>& samples) {
+  constexpr std::size_t kMost = 64 * 1024;
+  std::string all;
+  std::vector<std::size_t> sizes;
+  for (const auto sample : samples) {
+    all += sample;
+    sizes.push_back(sample.size());
+  }
+  if (all.size() < 8 * kMost || sizes.size() < 16) return {};
+  std::string dictionary(kMost, '\0');
+  const std::size_t size = ZDICT_trainFromBuffer(dictionary.data(), dictionary.size(), all.data(), sizes.data(), static_cast<unsigned>(sizes.size()));
+  if (ZDICT_isError(size)) return {};
+  dictionary.resize(size);
+  return dictionary;
+}
 
 BlockEncoder::BlockEncoder(int level) : m_state(std::make_unique<State>(State{ZSTD_createCCtx()})) {
   ZSTD_CCtx_setParameter(m_state->context, ZSTD_c_compressionLevel, level);
   ZSTD_CCtx_setParameter(m_state->context, ZSTD_c_checksumFlag, 1);
 }
+BlockEncoder::BlockEncoder(std::shared_ptr<const BlockDictionary> dictionary, int level) : BlockEncoder(dictionary ? level : 1) {
+  if (dictionary) ZSTD_CCtx_loadDictionary(m_state->context, dictionary->bytes().data(), dictionary->bytes().size());
+  m_state->dictionary = std::move(dictionary);
+}
 BlockEncoder::~BlockEncoder() {
   if (m_state) ZSTD_freeCCtx(m_state->context);
 }
 BlockEncoder::BlockEncoder(BlockEncoder&&) noexcept = default;
+BlockEncoder& BlockEncoder::operator=(BlockEncoder&& other) noexcept {
+  std::swap(m_state, other.m_state);
+  return *this;
+}
 
 Result<std::string> BlockEncoder::encode(std::string_view raw) {
   std::string frame(ZSTD_compressBound(raw.size()), '\0');
@@ -35,14 +71,16 @@ std::uint32_t blockChecksum(std::string_view frame) {
   return sum;
 }
 
-Result<std::string> decodeBlock(std::string_view frame, std::uint64_t rawLength) {
+Result<std::string> decodeBlock(std::string_view frame, std::uint64_t rawLength, const BlockDictionary* dictionary) {
   const auto damaged = [](std::string why) {
     return Error{"store.block.damaged", "A block of records cannot be read", {}, std::move(why), "Import its sources again.", {}, {}};
   };
   if (rawLength > (256u << 20)) return damaged("its length is impossible");
   if (ZSTD_getFrameContentSize(frame.data(), frame.size()) != rawLength) return damaged("its length differs from what was stored");
   std::string raw(rawLength, '\0');
-  const std::size_t size = ZSTD_decompress(raw.data(), raw.size(), frame.data(), frame.size());
+  static thread_local std::unique_ptr<ZSTD_DCtx, std::size_t (*)(ZSTD_DCtx*)> context(ZSTD_createDCtx(), ZSTD_freeDCtx);
+  const std::size_t size = dictionary ? ZSTD_decompress_usingDDict(context.get(), raw.data(), raw.size(), frame.data(), frame.size(), static_cast<const ZSTD_DDict*>(dictionary->m_decoder))
+                                      : ZSTD_decompressDCtx(context.get(), raw.data(), raw.size(), frame.data(), frame.size());
   if (ZSTD_isError(size)) return damaged(ZSTD_getErrorName(size));
   if (size != rawLength) return damaged("it is shorter than what was stored");
   return raw;

@@ -1,0 +1,174 @@
+// Packing columns, and scanning them into bitmaps.
+#include "logs/packed_column.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace retort::logs {
+
+namespace {
+
+constexpr std::size_t kSegment = 1u << kColumnShift;
+constexpr std::size_t kWords = kSegment / 64;
+
+template <typename Code>
+Code codeAt(const std::uint8_t* bytes, std::size_t i) {
+  Code code;
+  std::memcpy(&code, bytes + i * sizeof(Code), sizeof code);
+  return code;
+}
+
+/// Bit i of word w tells whether code 64 w + i lies in [low, low + span]. The inner loops have fixed lengths, for the vectoriser.
+template <typename Code>
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+__attribute__((optimize("O3")))
+#endif
+std::uint32_t scanCodes(const std::uint8_t* bytes, std::size_t count, Code low, Code span, std::uint64_t* bits) {
+  std::uint32_t found = 0;
+  for (std::size_t word = 0; word * 64 < count; ++word) {
+    std::array<Code, 64> codes;
+    std::array<std::uint8_t, 64> hits;
+    std::memcpy(codes.data(), bytes + word * 64 * sizeof(Code), sizeof codes);
+    for (std::size_t i = 0; i < 64; ++i) hits[i] = static_cast<Code>(codes[i] - low) <= span;
+    std::uint64_t mask = 0;
+    for (std::size_t i = 0; i < 8; ++i) {
+      std::uint64_t eight;
+      std::memcpy(&eight, hits.data() + i * 8, 8);
+      mask |= ((eight * 0x0102040810204080ull) >> 56) << (i * 8);
+    }
+    if (word * 64 + 64 > count) mask &= (1ull << (count - word * 64)) - 1;
+    bits[word] = mask;
+    found += static_cast<std::uint32_t>(__builtin_popcountll(mask));
+  }
+  return found;
+}
+
+}  // namespace
+
+std::shared_ptr<const ColumnSegment> ColumnSegment::pack(std::span<const std::int64_t> values) {
+  auto out = std::make_shared<ColumnSegment>();
+  ColumnSegment& s = *out;
+  s.m_size = static_cast<std::uint32_t>(values.size());
+  std::int64_t low = INT64_MAX, high = INT64_MIN;
+  for (const auto value : values) {
+    if (value == kNoValue) {
+      s.m_hasMissing = true;
+      continue;
+    }
+    low = std::min(low, value);
+    high = std::max(high, value);
+  }
+  if (low > high) {
+    s.m_hasMissing = true;
+    return out;
+  }
+  s.m_min = low;
+  s.m_max = high;
+  s.m_base = low;
+  // Times are whole seconds or milliseconds in nearly every log: the step keeps their codes short.
+  for (const std::int64_t step : {std::int64_t(1'000'000), std::int64_t(1000)}) {
+    if (static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low) < 65'536) break;
+    if (std::all_of(values.begin(), values.end(), [&](std::int64_t v) { return v == kNoValue || (static_cast<std::uint64_t>(v) - static_cast<std::uint64_t>(low)) % static_cast<std::uint64_t>(step) == 0; })) {
+      s.m_step = step;
+      break;
+    }
+  }
+  const std::uint64_t most = (static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low)) / static_cast<std::uint64_t>(s.m_step);
+  if (most == 0 && !s.m_hasMissing) return out;
+  s.m_width = most < 0xff ? 1 : most < 0xffff ? 2 : most < 0xffffffff ? 4 : 8;
+  s.m_none = s.m_width == 8 ? ~0ull : (1ull << (8 * s.m_width)) - 1;
+  s.m_codes.assign((values.size() + 63) / 64 * 64 * s.m_width, 0);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::uint64_t code = values[i] == kNoValue ? s.m_none : (static_cast<std::uint64_t>(values[i]) - static_cast<std::uint64_t>(low)) / static_cast<std::uint64_t>(s.m_step);
+    std::memcpy(s.m_codes.data() + i * s.m_width, &code, s.m_width);
+  }
+  return out;
+}
+
+std::int64_t ColumnSegment::at(std::size_t i) const {
+  if (isEmpty()) return kNoValue;
+  std::uint64_t code = 0;
+  switch (m_width) {
+    case 0: return m_base;
+    case 1: code = m_codes[i]; break;
+    case 2: code = codeAt<std::uint16_t>(m_codes.data(), i); break;
+    case 4: code = codeAt<std::uint32_t>(m_codes.data(), i); break;
+    default: code = codeAt<std::uint64_t>(m_codes.data(), i);
+  }
+  if (code == m_none) return kNoValue;
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(m_base) + static_cast<std::uint64_t>(m_step) * code);
+}
+
+std::uint32_t ColumnSegment::scan(std::int64_t low, std::int64_t high, std::uint64_t* bits) const {
+  if (isEmpty() || low > high || high < m_min || low > m_max) return 0;
+  const auto fillAll = [&] {
+    for (std::size_t w = 0; w < m_size / 64; ++w) bits[w] = ~0ull;
+    if (m_size % 64) bits[m_size / 64] = (1ull << (m_size % 64)) - 1;
+    return m_size;
+  };
+  if (m_width == 0 || (low <= m_min && high >= m_max && !m_hasMissing)) return fillAll();
+  const auto base = static_cast<std::uint64_t>(m_base), step = static_cast<std::uint64_t>(m_step);
+  const std::uint64_t from = (static_cast<std::uint64_t>(std::max(low, m_min)) - base + step - 1) / step;
+  const std::uint64_t to = (static_cast<std::uint64_t>(std::min(high, m_max)) - base) / step;
+  if (from > to) return 0;
+  switch (m_width) {
+    case 1: return scanCodes<std::uint8_t>(m_codes.data(), m_size, static_cast<std::uint8_t>(from), static_cast<std::uint8_t>(to - from), bits);
+    case 2: return scanCodes<std::uint16_t>(m_codes.data(), m_size, static_cast<std::uint16_t>(from), static_cast<std::uint16_t>(to - from), bits);
+    case 4: return scanCodes<std::uint32_t>(m_codes.data(), m_size, static_cast<std::uint32_t>(from), static_cast<std::uint32_t>(to - from), bits);
+    default: return scanCodes<std::uint64_t>(m_codes.data(), m_size, from, to - from, bits);
+  }
+}
+
+void PackedColumn::append(std::span<const std::int64_t> values) {
+  std::vector<std::int64_t> last;
+  if (m_size % kSegment != 0) {
+    last.reserve(kSegment);
+    for (std::size_t i = 0; i < m_segments.back()->size(); ++i) last.push_back(m_segments.back()->at(i));
+    m_segments.pop_back();
+  }
+  m_size += values.size();
+  while (!values.empty() || !last.empty()) {
+    const std::size_t n = std::min(values.size(), kSegment - last.size());
+    if (last.empty()) {
+      m_segments.push_back(ColumnSegment::pack(values.first(n)));
+    } else {
+      last.insert(last.end(), values.begin(), values.begin() + static_cast<std::ptrdiff_t>(n));
+      m_segments.push_back(ColumnSegment::pack(last));
+      last.clear();
+    }
+    values = values.subspan(n);
+  }
+}
+
+IdSet PackedColumn::range(std::int64_t low, std::int64_t high) const {
+  if (low == kNoValue) ++low;
+  ChunkedIds out;
+  std::array<std::uint64_t, kWords> bits{};
+  bool isDirty = false;
+  for (std::size_t s = 0; s < m_segments.size(); ++s) {
+    if (isDirty) bits.fill(0);
+    const auto n = m_segments[s]->scan(low, high, bits.data());
+    isDirty = n > 0;
+    out.add(static_cast<std::uint16_t>(s), bits.data(), n);
+  }
+  return out.take();
+}
+
+std::pair<std::int64_t, std::int64_t> PackedColumn::extent() const {
+  std::pair<std::int64_t, std::int64_t> out{INT64_MAX, INT64_MIN};
+  for (const auto& s : m_segments) {
+    if (s->isEmpty()) continue;
+    out.first = std::min(out.first, s->min());
+    out.second = std::max(out.second, s->max());
+  }
+  return out.first > out.second ? std::pair<std::int64_t, std::int64_t>{1, 0} : out;
+}
+
+std::size_t PackedColumn::bytes() const {
+  std::size_t sum = 0;
+  for (const auto& s : m_segments) sum += s->bytes() + sizeof(ColumnSegment);
+  return sum;
+}
+
+}  // namespace retort::logs
