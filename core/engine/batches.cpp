@@ -47,7 +47,7 @@ std::int64_t EncodedRow::supervised() const { return count(learn); }
 
 Json LabelCheck::toJson() const {
   return {{"rows", rows},     {"kept", kept},         {"too_long", tooLong},       {"without_target", withoutTarget}, {"without_labels", withoutLabels},
-          {"tokens", tokens}, {"supervised", supervised}, {"supervised_share", tokens > 0 ? static_cast<double>(supervised) / static_cast<double>(tokens) : 0.0},
+          {"pairs", pairs},   {"tokens", tokens}, {"supervised", supervised}, {"supervised_share", tokens > 0 ? static_cast<double>(supervised) / static_cast<double>(tokens) : 0.0},
           {"end_supervised_share", kept > 0 ? static_cast<double>(endsSupervised) / static_cast<double>(kept) : 0.0}};
 }
 
@@ -91,6 +91,16 @@ Result<EncodedRows> encodeRows(const std::vector<job::Row>& rows, const models::
         isTooLong = isTooLong || static_cast<int>(e.teacherIds.size()) > data.maxTokens;
       }
     }
+    if (row.rejected.is_object()) {
+      auto worse = text::encodeTraining(*text.chat, *text.tokenizer, text.tokens, messages, row.tools, row.rejected, false);
+      if (!worse.ok()) return atRow(std::move(worse).error(), row);
+      isTooLong = isTooLong || static_cast<int>(worse->ids.size()) > data.maxTokens;
+      // The same answer twice, or one with nothing to learn, prefers nothing.
+      if (worse->ids != e.ids && count(worse->learn) > 0) {
+        e.rejectedIds = std::move(worse->ids);
+        e.rejectedLearn = std::move(worse->learn);
+      }
+    }
     if (isTooLong) {
       ++out.check.tooLong;
       continue;
@@ -103,6 +113,7 @@ Result<EncodedRows> encodeRows(const std::vector<job::Row>& rows, const models::
     ++out.check.kept;
     out.check.tokens += static_cast<std::int64_t>(e.ids.size());
     out.check.supervised += labels;
+    out.check.pairs += e.isPair();
     out.check.endsSupervised += endSupervised(e, text.stopIds);
     out.rows.push_back(std::move(e));
   }
@@ -143,11 +154,12 @@ std::int64_t stepsOfEpochs(double epochs, std::int64_t rows, std::int64_t batchR
   return std::max<std::int64_t>(1, std::llround(std::ceil(epochs * static_cast<double>(rows) / static_cast<double>(batchRows) - 1e-9)));
 }
 
-std::vector<std::vector<std::int64_t>> groupByTokens(const std::vector<EncodedRow>& rows, const std::vector<std::int64_t>& which, std::int64_t microTokens) {
-  const auto length = [&](std::int64_t r) {
-    const EncodedRow& row = rows[static_cast<std::size_t>(r)];
-    return static_cast<std::int64_t>(std::max(row.ids.size(), row.teacherIds.size()));
-  };
+std::int64_t tokensOf(const EncodedRow& row, bool pairs) {
+  return static_cast<std::int64_t>(pairs ? row.ids.size() + row.rejectedIds.size() : std::max(row.ids.size(), row.teacherIds.size()));
+}
+
+std::vector<std::vector<std::int64_t>> groupByTokens(const std::vector<EncodedRow>& rows, const std::vector<std::int64_t>& which, std::int64_t microTokens, bool pairs) {
+  const auto length = [&](std::int64_t r) { return tokensOf(rows[static_cast<std::size_t>(r)], pairs); };
   std::vector<std::int64_t> sorted = which;
   std::stable_sort(sorted.begin(), sorted.end(), [&](std::int64_t a, std::int64_t b) { return length(a) > length(b); });
   std::vector<std::vector<std::int64_t>> groups;
@@ -163,40 +175,68 @@ std::vector<std::vector<std::int64_t>> groupByTokens(const std::vector<EncodedRo
   return groups;
 }
 
-MicroBatch makeMicroBatch(const std::vector<EncodedRow>& rows, const std::vector<std::int64_t>& which, at::Device device, bool teacherSide) {
+namespace {
+
+/// A batch in the making: documents one after the other.
+struct Packer {
   MicroBatch batch;
-  std::vector<std::int64_t> ids, positions, labels;
+  std::vector<std::int64_t> ids, positions, labels, document;
   std::vector<float> weights;
   bool isWeighted = false;
-  for (const std::int64_t r : which) {
-    const EncodedRow& row = rows[static_cast<std::size_t>(r)];
-    const bool other = teacherSide && !row.teacherIds.empty();
-    const auto& rowIds = other ? row.teacherIds : row.ids;
-    const auto& learn = other ? row.teacherLearn : row.learn;
+
+  void add(const std::vector<std::int32_t>& rowIds, const std::vector<std::uint8_t>& learn, float weight) {
     const auto start = static_cast<std::int64_t>(ids.size());
     ids.insert(ids.end(), rowIds.begin(), rowIds.end());
     for (std::size_t i = 1; i < rowIds.size(); ++i) {
       if (!learn[i]) continue;
       positions.push_back(start + static_cast<std::int64_t>(i) - 1);
       labels.push_back(rowIds[i]);
-      weights.push_back(row.weight);
+      weights.push_back(weight);
+      document.push_back(static_cast<std::int64_t>(batch.lengths.size()));
     }
-    isWeighted = isWeighted || row.weight != 1.0F;
-    batch.rows.push_back(r);
+    isWeighted = isWeighted || weight != 1.0F;
     batch.lengths.push_back(static_cast<std::int64_t>(rowIds.size()));
   }
-  constexpr std::int64_t kMultiple = 64, kFrom = 256;
-  const auto total = static_cast<std::int64_t>(ids.size());
-  if (total > kFrom && total % kMultiple != 0) {
-    batch.padding = kMultiple - total % kMultiple;
-    ids.resize(ids.size() + static_cast<std::size_t>(batch.padding), 0);
-    batch.lengths.push_back(batch.padding);
+
+  MicroBatch finish(at::Device device) {
+    constexpr std::int64_t kMultiple = 64, kFrom = 256;
+    const auto total = static_cast<std::int64_t>(ids.size());
+    if (total > kFrom && total % kMultiple != 0) {
+      batch.padding = kMultiple - total % kMultiple;
+      ids.resize(ids.size() + static_cast<std::size_t>(batch.padding), 0);
+      batch.lengths.push_back(batch.padding);
+    }
+    batch.ids = at::tensor(ids, at::kLong).view({1, -1}).to(device);
+    batch.positions = at::tensor(positions, at::kLong).to(device);
+    batch.labels = at::tensor(labels, at::kLong).to(device);
+    if (isWeighted) batch.weights = at::tensor(weights, at::kFloat).to(device);
+    return std::move(batch);
   }
-  batch.ids = at::tensor(ids, at::kLong).view({1, -1}).to(device);
-  batch.positions = at::tensor(positions, at::kLong).to(device);
-  batch.labels = at::tensor(labels, at::kLong).to(device);
-  if (isWeighted) batch.weights = at::tensor(weights, at::kFloat).to(device);
-  return batch;
+};
+
+}  // namespace
+
+MicroBatch makeMicroBatch(const std::vector<EncodedRow>& rows, const std::vector<std::int64_t>& which, at::Device device, bool teacherSide) {
+  Packer packer;
+  for (const std::int64_t r : which) {
+    const EncodedRow& row = rows[static_cast<std::size_t>(r)];
+    const bool other = teacherSide && !row.teacherIds.empty();
+    packer.batch.rows.push_back(r);
+    packer.add(other ? row.teacherIds : row.ids, other ? row.teacherLearn : row.learn, row.weight);
+  }
+  return packer.finish(device);
+}
+
+MicroBatch makePairBatch(const std::vector<EncodedRow>& rows, const std::vector<std::int64_t>& which, at::Device device) {
+  Packer packer;
+  for (const std::int64_t r : which) {
+    const EncodedRow& row = rows[static_cast<std::size_t>(r)];
+    packer.batch.rows.push_back(r);
+    packer.add(row.ids, row.learn, 1);
+    packer.add(row.rejectedIds, row.rejectedLearn, 1);
+  }
+  packer.batch.document = at::tensor(packer.document, at::kLong).to(device);
+  return packer.finish(device);
 }
 
 }  // namespace retort::engine

@@ -26,6 +26,10 @@ struct EncodedRow {
   /// The same answer behind the teacher's prompt, where that differs (prompt distillation); else empty.
   std::vector<std::int32_t> teacherIds;
   std::vector<std::uint8_t> teacherLearn;
+  /// A worse answer to the same prompt (preference pairs); else empty.
+  std::vector<std::int32_t> rejectedIds;
+  std::vector<std::uint8_t> rejectedLearn;
+  [[nodiscard]] bool isPair() const { return !rejectedIds.empty(); }
   [[nodiscard]] std::int64_t supervised() const;
 };
 
@@ -34,6 +38,7 @@ struct LabelCheck {
   std::int64_t rows = 0, kept = 0, tooLong = 0, withoutTarget = 0, withoutLabels = 0;
   std::int64_t tokens = 0, supervised = 0;   ///< of the kept rows
   std::int64_t endsSupervised = 0;           ///< kept rows whose last learnt token ends a turn
+  std::int64_t pairs = 0;                    ///< kept rows with a rejected answer
   [[nodiscard]] Json toJson() const;
 };
 
@@ -62,15 +67,20 @@ struct MicroBatch {
   at::Tensor positions;                      ///< [N] i64: flat positions whose next token is learnt
   at::Tensor labels;                         ///< [N] i64: those next tokens. The one place where labels are shifted.
   at::Tensor weights;                        ///< [N] f32, undefined when all are 1
+  at::Tensor document;                       ///< [N] i64: which document each label belongs to; of makePairBatch only
   std::int64_t padding = 0;                  ///< of ids: a last document that nobody learns, see makeMicroBatch
   [[nodiscard]] std::int64_t tokens() const { return ids.size(1) - padding; }
 };
 
 /// Groups rows into passes of at most `microTokens` tokens (a longer row goes alone), longest first.
 [[nodiscard]] std::vector<std::vector<std::int64_t>> groupByTokens(const std::vector<EncodedRow>& rows, const std::vector<std::int64_t>& which,
-                                                                   std::int64_t microTokens);
+                                                                   std::int64_t microTokens, bool pairs = false);
+/// Tokens of a row's longer version; `pairs`: of its chosen and rejected answers together.
+[[nodiscard]] std::int64_t tokensOf(const EncodedRow& row, bool pairs = false);
 /// `teacherSide`: the teacher's version of the rows (labels are the same). A long batch is filled up to a multiple of 64 tokens:
 /// oneDNN compiles its products for each new size, and keeps them.
 MicroBatch makeMicroBatch(const std::vector<EncodedRow>& rows, const std::vector<std::int64_t>& which, at::Device device, bool teacherSide = false);
+/// Two documents a pair, chosen (2 i) then rejected (2 i + 1); `weights` are left out.
+MicroBatch makePairBatch(const std::vector<EncodedRow>& rows, const std::vector<std::int64_t>& which, at::Device device);
 
 }  // namespace retort::engine

@@ -27,6 +27,7 @@ struct Decoder {
   at::Tensor embedding;              ///< [vocab, H]
   at::Tensor finalNorm;              ///< [H]
   Linear head;                       ///< [vocab, H]; weight undefined when tied
+  Quantised quickHead;               ///< the head in fewer bits, for logits of few rows; may be undefined
   std::vector<Layer> layers;
   at::Tensor inverseFrequencies;     ///< [headDim / 2] f32: radians a position, RoPE scaling applied
 
@@ -40,9 +41,10 @@ struct Decoder {
 Status requireSupported(const models::DecoderConfig& config, std::string_view where);
 
 /// Reads a model's weights (`keptLayers`: the layers kept, in order; empty: all), de-quantised, fused, in `dtype` on `device`.
-/// Errors: missing or misshapen tensors by name, "engine.layers.range", cancelled never.
+/// `layerBits` 4 or 8: the layers' matrices are kept in so many bits, each as soon as it is read (embedding and head are not).
+/// Errors: missing or misshapen tensors by name, "engine.layers.range", "engine.bits.width", cancelled never.
 Result<Decoder> loadDecoder(const models::ModelSource& source, at::ScalarType dtype, at::Device device,
-                            const std::vector<int>& keptLayers = {}, const ProgressFn& progress = {});
+                            const std::vector<int>& keptLayers = {}, const ProgressFn& progress = {}, int layerBits = 0);
 
 /// A decoder of random weights (normal, deviation `deviation`; norms 1), for self-tests.
 Decoder randomDecoder(const models::DecoderConfig& config, at::ScalarType dtype, at::Device device, std::uint64_t seed,
@@ -59,6 +61,9 @@ struct ForwardOptions {
 /// ids [B, T] (i64, right-padded; padding needs no mask because attention is causal) -> hidden states after the final norm
 /// [B, T, H]. Differentiable in every parameter and in inputEmbeddings.
 at::Tensor forwardHidden(const Decoder& decoder, const at::Tensor& ids, const ForwardOptions& options = {});
+
+/// Keeps every matrix of the layers in `bits`, and the head in 8: for decoding, which then reads less memory.
+Status compressForDecoding(Decoder& decoder, int bits);
 
 /// hiddenRows [..., H] -> logits [..., vocab] in f32.
 at::Tensor logitsOf(const Decoder& decoder, const at::Tensor& hiddenRows);

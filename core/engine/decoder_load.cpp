@@ -144,6 +144,16 @@ Status loadLayer(Reader& reader, const DecoderConfig& c, int stored, Layer& laye
   return {};
 }
 
+Status compressLayer(Layer& layer, int bits, const std::string& where) {
+  for (Linear* linear : {&layer.qkv, &layer.o, &layer.gateUp, &layer.down}) {
+    if (!quantisable(linear->weight))
+      return Error{"engine.bits.width", "The model's weights cannot be kept in " + std::to_string(bits) + " bits", where,
+                   "a row has " + std::to_string(linear->weight.size(1)) + " numbers, which is no multiple of 32", "Use bf16 weights, or lora instead of qlora", {}, {}};
+    linear->compress(bits);
+  }
+  return {};
+}
+
 bool hasRope(const DecoderConfig& config, std::size_t layer) {
   return std::find(config.nopeLayers.begin(), config.nopeLayers.end(), static_cast<int>(layer)) == config.nopeLayers.end();
 }
@@ -166,7 +176,7 @@ Status requireSupported(const DecoderConfig& config, std::string_view where) {
 }
 
 Result<Decoder> loadDecoder(const ModelSource& source, at::ScalarType dtype, at::Device device, const std::vector<int>& keptLayers,
-                            const ProgressFn& progress) {
+                            const ProgressFn& progress, int layerBits) {
   const DecoderConfig& all = source.config();
   RETORT_CHECK(requireSupported(all, source.name()));
   std::vector<int> kept = keptLayers;
@@ -190,6 +200,7 @@ Result<Decoder> loadDecoder(const ModelSource& source, at::ScalarType dtype, at:
       Layer layer;
       layer.rope = hasRope(c, i);
       RETORT_CHECK(loadLayer(reader, c, kept[i], layer));
+      if (layerBits > 0) RETORT_CHECK(compressLayer(layer, layerBits, source.name()));
       decoder.layers.push_back(std::move(layer));
     }
     RETORT_TRY(decoder.finalNorm, reader.read("model.norm.weight", {c.hidden}));
@@ -200,6 +211,15 @@ Result<Decoder> loadDecoder(const ModelSource& source, at::ScalarType dtype, at:
   };
   RETORT_CHECK(guarded("Loading the model", load));
   return decoder;
+}
+
+Status compressForDecoding(Decoder& decoder, int bits) {
+  return guarded("Compressing the model", [&]() -> Status {
+    const c10::NoGradGuard noGrad;
+    for (auto& layer : decoder.layers) RETORT_CHECK(compressLayer(layer, bits, "this model"));
+    if (quantisable(decoder.headWeight())) decoder.quickHead = quantise(decoder.headWeight(), 8);
+    return {};
+  });
 }
 
 Decoder randomDecoder(const DecoderConfig& config, at::ScalarType dtype, at::Device device, std::uint64_t seed, double deviation) {

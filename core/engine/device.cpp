@@ -8,6 +8,8 @@
 #include <ATen/DeviceAccelerator.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/mm.h>
 #include <c10/util/Exception.h>
 #include <torch/csrc/api/include/torch/cuda.h>
 #include <torch/headeronly/version.h>
@@ -16,7 +18,10 @@
 #include <dlfcn.h>
 #include <malloc.h>
 #include <sched.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
@@ -24,7 +29,9 @@
 #include <fstream>
 #include <set>
 #include <sstream>
+#include <vector>
 
+#include "base/clock.h"
 #include "base/format.h"
 #include "base/log.h"
 
@@ -223,6 +230,49 @@ MemoryInfo memoryInfo(const Device& device) {
     info.free = std::min(info.free, limit > used ? limit - used : 0);
   }
   return info;
+}
+
+std::string memorySentence(const Device& device) {
+  const MemoryInfo info = memoryInfo(device);
+  std::string text = formatBytes(info.free) + " are free of " + formatBytes(info.total);
+  rlimit limit{};
+  if (!device.isCuda() && getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) text += ", and this process may have " + formatBytes(limit.rlim_cur);
+  std::vector<std::pair<std::uint64_t, std::string>> others;
+  std::error_code code;
+  for (fs::directory_iterator it("/proc", code), end; !code && it != end; it.increment(code)) {
+    const std::string pid = it->path().filename().string();
+    if (pid.find_first_not_of("0123456789") != std::string::npos || pid == std::to_string(getpid())) continue;
+    const std::uint64_t bytes = procValue((it->path() / "status").c_str(), "VmRSS:");
+    std::string name;
+    std::ifstream(it->path() / "comm") >> name;
+    if (bytes > (64u << 20)) others.emplace_back(bytes, shown(name));
+  }
+  std::sort(others.rbegin(), others.rend());
+  for (std::size_t i = 0; i < std::min<std::size_t>(2, others.size()); ++i)
+    text += (i == 0 ? "; the largest others are " : " and ") + others[i].second + " (" + formatBytes(others[i].first) + ")";
+  return text;
+}
+
+double productFlops(const Device& device, bool bf16) {
+  double best = 0;
+  const Status status = guarded("Measuring the device", [&]() -> Status {
+    constexpr std::int64_t n = 1024;
+    const at::Tensor a = at::full({n, n}, 0.5, at::TensorOptions().dtype(bf16 ? at::kBFloat16 : at::kFloat).device(device.device));
+    for (int i = 0; i < 6; ++i) {
+      synchronise(device);
+      const double began = monotonicSeconds();
+      const at::Tensor c = at::mm(a, a);
+      synchronise(device);
+      if (i > 0) best = std::max(best, 2.0 * n * n * n / std::max(1e-9, monotonicSeconds() - began));
+    }
+    return {};
+  });
+  return status.ok() ? best : 0;
+}
+
+std::uint64_t usedBytes(const Device& device) {
+  if (!device.isCuda()) return procValue("/proc/self/status", "VmRSS:");
+  return static_cast<std::uint64_t>(at::accelerator::getDeviceStats(device.device.index()).allocated_bytes[0].current);
 }
 
 void resetPeak(const Device& device) {

@@ -37,10 +37,16 @@ struct MemoryInfo {
   std::uint64_t free = 0, total = 0; ///< bytes, of the device (CPU: MemAvailable and MemTotal, less where a control group says so)
 };
 [[nodiscard]] MemoryInfo memoryInfo(const Device& device);
+/// "1.2 GB are free of 24 GB; the largest others are python3 (3.1 GB) and …": how much is left, and who has the rest.
+[[nodiscard]] std::string memorySentence(const Device& device);
+/// FLOP/s of a product of 1024 x 1024 matrices in bf16 (or f32) on the device, the best of a few.
+[[nodiscard]] double productFlops(const Device& device, bool bf16);
 /// Starts a new measurement of the peak (CPU: clears VmHWM; CUDA: the allocator's peak).
 void resetPeak(const Device& device);
 /// Peak bytes since resetPeak: resident set on CPU, allocated bytes on CUDA.
 [[nodiscard]] std::uint64_t peakBytes(const Device& device);
+/// Bytes in use now: resident set on CPU, allocated bytes on CUDA.
+[[nodiscard]] std::uint64_t usedBytes(const Device& device);
 /// Waits for the device's queue; nothing to do on CPU.
 void synchronise(const Device& device);
 

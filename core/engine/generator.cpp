@@ -37,6 +37,7 @@ Limits limitsOf(const Decoder& decoder, const GenerationOptions& options) {
   const auto free = static_cast<std::int64_t>(memoryInfo(device).free);
   const std::int64_t budget = device.isCuda() ? free / 2 : std::min<std::int64_t>(free / 4, 2'000'000'000);
   const std::int64_t rows = options.batch > 0 ? options.batch : device.isCuda() ? 256 : 64;
+  if (options.cacheTokens > 0) return {rows, options.cacheTokens};
   return {rows, std::max<std::int64_t>(1, budget / cacheBytesPerToken(decoder.config, decoder.dtype()))};
 }
 

@@ -19,6 +19,7 @@ struct GenerationOptions {
   bool logProbs = false;                         ///< log-probability of each id, from the raw distribution
   int topLogProbs = 0;                           ///< and of the k most probable ones
   int batch = 0;                                 ///< rows computed together; 0: by memory
+  std::int64_t cacheTokens = 0;                  ///< tokens cached at a time; 0: by free memory (which then decides the order of sums)
 };
 
 struct Generated {

@@ -1,6 +1,7 @@
 // The loss at the head without ever holding all logits: gradients are made chunk by chunk in the forward pass.
 #pragma once
 #include <cstdint>
+#include <vector>
 
 #include "engine/losses.h"
 #include "engine/tensor.h"
@@ -15,6 +16,8 @@ struct HeadTargets {
   at::Tensor teacherLogits;                  ///< or its logits: [N, Vt]
   at::Tensor topIds, topLogProbs;            ///< or top-k: [N, k] i64 and f32 at the loss's temperature; the rest is residual mass
   at::Tensor drawnIds, drawnShares;          ///< or RS-KD: [N, k] i64 and f32 c / N (0 = padding); forward KL only
+  double share = 1;                          ///< of this teacher, where there are several (they sum to one)
+  std::vector<HeadTargets> others;           ///< the further teachers: their targets and shares; labels and weights are not read
   [[nodiscard]] bool hasTeacher() const {
     return teacherHidden.defined() || teacherLogits.defined() || topIds.defined() || drawnIds.defined();
   }
@@ -39,6 +42,9 @@ struct HeadLoss {
 /// hidden [N, H] (after the final norm), head [V, H]. No gradient is made for a head that does not require one.
 /// A teacher with another vocabulary size is compared on the common prefix (the caller has checked the token strings).
 HeadLoss fusedHeadLoss(const at::Tensor& hidden, const at::Tensor& head, const HeadTargets& targets, const HeadLossOptions& options = {});
+
+/// ln q(label) of each row, f32 (f64 for f64 hidden), no gradients, chunk by chunk. hidden [N, H], head [V, H], labels [N] -> [N]
+at::Tensor labelLogProbs(const at::Tensor& hidden, const at::Tensor& head, const at::Tensor& labels);
 
 /// Rows of logits that fit the budget: 1 GiB / (24 V) on CUDA, 128 MiB of logits on CPU; at least 64, a multiple of 64.
 [[nodiscard]] std::int64_t headChunkRows(std::int64_t vocabulary, std::int64_t bytesPerLogit, bool cuda);

@@ -30,7 +30,10 @@ bool DropoutScope::isOn() { return dropoutOn; }
 
 at::Tensor Linear::operator()(const at::Tensor& x) const {
   at::Tensor y;
-  if (fewRowsUsable(x, weight)) {
+  if (quantised.defined()) {
+    y = quantisedLinear(x, quantised);
+    if (bias.defined()) y = y + bias;
+  } else if (fewRowsUsable(x, weight)) {
     y = fewRowsProduct(x, weight, false);
     if (bias.defined()) y.add_(bias);
   } else {

@@ -2,6 +2,7 @@
 #pragma once
 #include <vector>
 
+#include "engine/quantised.h"
 #include "engine/tensor.h"
 
 namespace retort::engine {
@@ -16,11 +17,20 @@ struct LoraPart {
 };
 
 struct Linear {
-  at::Tensor weight;                 ///< [out, in]
+  at::Tensor weight;                 ///< [out, in]; undefined where `quantised` stands for it
+  Quantised quantised;               ///< frozen: no gradient reaches it
   at::Tensor bias;                   ///< [out], or undefined
   std::vector<LoraPart> lora;
   /// x [..., in] -> [..., out]. A and B are cast to x's type at each call, so that their masters may be f32.
   at::Tensor operator()(const at::Tensor& x) const;
+  [[nodiscard]] std::int64_t in() const { return quantised.defined() ? quantised.in : weight.size(1); }
+  /// The weight itself, or what its codes stand for in `type`.
+  [[nodiscard]] at::Tensor dense(at::ScalarType type) const { return quantised.defined() ? dequantised(quantised, type) : weight; }
+  /// Keeps the weight in `bits` from now on.
+  void compress(int bits) {
+    quantised = quantise(weight, bits);
+    weight = at::Tensor();
+  }
 };
 
 }  // namespace retort::engine

@@ -31,6 +31,8 @@ at::Tensor wideProduct(const at::Tensor& rows, const at::Tensor& weight) {
 
 at::Tensor logitsOf(const Decoder& decoder, const at::Tensor& hiddenRows) {
   const at::Tensor& weight = decoder.headWeight();
+  if (decoder.quickHead.defined() && !c10::GradMode::is_enabled() && hiddenRows.numel() <= 8 * decoder.quickHead.in)
+    return quantisedProduct(hiddenRows, decoder.quickHead, true);
   if (weight.scalar_type() == at::kFloat || weight.scalar_type() == at::kDouble) return decoder.head.weight.defined() ? decoder.head(hiddenRows) : at::linear(hiddenRows, weight);
   if (c10::GradMode::is_enabled() && (hiddenRows.requires_grad() || weight.requires_grad()))
     return at::linear(hiddenRows.to(at::kFloat), weight.to(at::kFloat));

@@ -12,7 +12,7 @@ void attachLora(Decoder& decoder, const job::LoraSpec& spec, std::uint64_t seed)
   const double scale = spec.rankStabilised ? spec.alpha / std::sqrt(static_cast<double>(spec.rank)) : spec.alpha / spec.rank;
   const at::Device device = decoder.device();
   forEachProjection(decoder, [&](const std::string& module, Linear& linear, std::int64_t rowBegin, std::int64_t rowEnd) {
-    const std::int64_t in = linear.weight.size(1);
+    const std::int64_t in = linear.in();
     Random random(seed, "lora " + module);
     at::Tensor a = at::empty({spec.rank, in}, at::kFloat);
     const double bound = 1 / std::sqrt(static_cast<double>(in));
@@ -41,12 +41,14 @@ void forEachAdapter(Decoder& decoder, const std::function<void(const std::string
 
 void mergeLora(Decoder& decoder) {
   const c10::AutoGradMode off(false);
-  const auto merge = [](Linear& linear) {
-    if (linear.lora.empty()) return;
-    at::Tensor weight = linear.weight.detach().to(at::kFloat, false, true);
+  const at::ScalarType type = decoder.dtype();
+  const auto merge = [&](Linear& linear) {
+    if (linear.lora.empty() && !linear.quantised.defined()) return;
+    at::Tensor weight = linear.quantised.defined() ? dequantised(linear.quantised, at::kFloat) : linear.weight.detach().to(at::kFloat, false, true);
     for (const auto& part : linear.lora)
       weight.narrow(0, part.rowBegin, part.rowEnd - part.rowBegin).add_(at::mm(part.b.to(at::kFloat), part.a.to(at::kFloat)), part.scale);
-    linear.weight = weight.to(linear.weight.scalar_type());
+    linear.weight = weight.to(type);
+    linear.quantised = {};
     linear.lora.clear();
   };
   for (auto& layer : decoder.layers)

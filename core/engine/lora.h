@@ -14,7 +14,8 @@ namespace retort::engine {
 void attachLora(Decoder& decoder, const job::LoraSpec& spec, std::uint64_t seed);
 /// Visits A and B of every adapter: fn("model.layers.0.self_attn.q_proj.lora_A.weight", tensor).
 void forEachAdapter(Decoder& decoder, const std::function<void(const std::string& name, at::Tensor& tensor)>& fn);
-/// W + scale B A, computed in f32 and rounded once to the weights' type; the adapters are gone afterwards.
+/// W + scale B A, computed in f32 and rounded once to the weights' type; the adapters are gone afterwards, and so are
+/// codes of fewer bits: the weights are dense again.
 void mergeLora(Decoder& decoder);
 
 }  // namespace retort::engine

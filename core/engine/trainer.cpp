@@ -4,15 +4,19 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <set>
 #include <thread>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/files.h"
+#include "base/format.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "engine/autograd.h"
 #include "engine/tensor_more.h"
 #include "engine/trainer_impl.h"
+#include "job/estimator.h"
 
 #if defined(__GLIBC__)
 #include <malloc.h>
@@ -48,55 +52,6 @@ double Trainer::secondsLeft() const {
   return done > 0 ? (monotonicSeconds() - m_began) / static_cast<double>(done) * static_cast<double>(m_total - m_step) : -1;
 }
 
-Status Trainer::passOne(const Stage& stage, const std::vector<std::int64_t>& rows, StepSums& sums) {
-  return guarded("A training step", [&]() -> Status {
-    const MicroBatch batch = makeMicroBatch(m_rows, rows, m_device.device);
-    HeadTargets targets;
-    targets.labels = batch.labels;
-    targets.weights = batch.weights;
-    if (stage.teacher) RETORT_CHECK(stage.teacher->fill(m_rows, batch, targets));
-    ForwardOptions options;
-    options.documentLengths = batch.lengths;
-    options.checkpointing = m_spec.train.activationCheckpointing;
-    options.dropout = m_spec.student.lora.dropout > 0 && m_spec.student.tuning == "lora";
-    const at::Tensor hidden = forwardHidden(m_student, batch.ids, options);
-    const at::Tensor learnt = hidden.view({-1, hidden.size(-1)}).index_select(0, batch.positions);
-    const HeadLoss loss = fusedHeadLoss(learnt, m_student.headWeight(), targets, stage.loss);
-    torch::autograd::backward({loss.loss}, {});
-    m_optimiser->collect();
-    sums.loss += loss.loss.item<double>();
-    sums.ce += loss.ce;
-    sums.kd += loss.kd;
-    sums.weight += loss.weight;
-    sums.tokens += batch.tokens();
-    return {};
-  });
-}
-
-Result<Trainer::StepSums> Trainer::passes(const Stage& stage, std::int64_t step) {
-  const auto rows = rowsOfStep(m_spec.seed, static_cast<std::int64_t>(m_rows.size()), m_batchRows, step);
-  while (true) {
-    StepSums sums;
-    Status status;
-    for (const auto& group : groupByTokens(m_rows, rows, m_microTokens)) {
-      if (told()) {
-        m_optimiser->discard();
-        return cancelledError("A training step");
-      }
-      status = passOne(stage, group, sums);
-      if (!status.ok()) break;
-    }
-    if (status.ok()) return sums;
-    m_optimiser->discard();
-    std::int64_t longest = 0;
-    for (const std::int64_t r : rows) longest = std::max(longest, static_cast<std::int64_t>(m_rows[static_cast<std::size_t>(r)].ids.size()));
-    if (status.error().code != "engine.memory.short" || m_microTokens / 2 < longest) return status.error();
-    m_microTokens /= 2;                      // the same tokens a step, in smaller passes
-    RETORT_CHECK(m_reporter.warning({"engine.memory.retry", "A step ran out of memory and is tried again with smaller passes", "step " + std::to_string(step),
-                                     "micro_tokens is now " + std::to_string(m_microTokens), {}, status.error().detail, {}}));
-  }
-}
-
 Status Trainer::handleNotFinite(double norm) {
   ++m_notFinite;
   const Error error{"engine.training.nan", "The loss or its gradients are not finite", "step " + std::to_string(m_step + 1),
@@ -106,30 +61,77 @@ Status Trainer::handleNotFinite(double norm) {
   return m_reporter.warning(error);
 }
 
+/// The loss's moving average in its stage. Three times its least, and two nats more, is not noise: the run has left its course.
+Status Trainer::watchCourse(double loss, bool& skip) {
+  skip = false;
+  if (!std::isfinite(loss)) return {};       // the gradients' norm will say so
+  const double next = m_course < 0 ? loss : 0.8 * m_course + 0.2 * loss;
+  ++m_courseSteps;
+  if (m_courseSteps <= 5 || next <= 3 * m_bestCourse || next <= m_bestCourse + 2) {
+    m_course = next;
+    m_bestCourse = m_bestCourse < 0 ? next : std::min(m_bestCourse, next);
+    m_offCourse = 0;
+    return {};
+  }
+  const Error error{"engine.training.diverged", "The loss has left its course", "step " + std::to_string(m_step + 1),
+                    "it averages " + formatNumber(next, 3) + ", and was " + formatNumber(m_bestCourse, 3) + " at its best", "lower the learning rate", {}, {}};
+  if (m_spec.train.onNan == "stop" || ++m_offCourse >= 20) return error;
+  if (m_spec.train.onNan == "lower-rate") m_rateFactor /= 2, m_course = m_bestCourse;   // it has its next steps to come back
+  else skip = true;
+  return m_reporter.warning(error);
+}
+
+double Trainer::meanTokens() const {
+  double sum = 0;
+  for (const auto& row : m_rows) sum += static_cast<double>(row.ids.size());
+  return m_rows.empty() ? 0 : sum / static_cast<double>(m_rows.size());
+}
+
+Json Trainer::metricOf(const Stage& stage, const StepSums& sums, double rate, double norm, double seconds) const {
+  const double perSecond = static_cast<double>(sums.tokens) / seconds;
+  Json metric = {{"step", m_step},         {"method", stage.name()},            {"loss", sums.loss / sums.weight}, {"ce", sums.ce / sums.weight},
+                 {"lr", rate},             {"grad_norm", norm},                 {"tokens_per_s", perSecond},
+                 {"tokens", m_tokens},     {"supervised", sums.weight},         {"seconds", seconds}, {"peak_bytes", peakBytes(m_device)}, {"memory_bytes", usedBytes(m_device)}};
+  const bool usesTeacher = std::any_of(stage.parts.begin(), stage.parts.end(), [](const Part& p) { return p.usesTeacher(); });
+  if (usesTeacher) metric["kd"] = sums.kd / sums.weight;
+  if (sums.rows > 0) metric["token_accuracy"] = static_cast<double>(sums.correct) / static_cast<double>(sums.rows);
+  if (sums.pairs > 0) metric["margin"] = sums.margin / sums.pairs, metric["preferred"] = sums.preferred / sums.pairs, metric["pairs"] = sums.pairs;
+  if (sums.policy) metric.update(sums.policy->toJson());
+  if (m_peakFlops > 0)
+    metric["mfu"] = job::trainingFlops(m_student.config, m_meanTokens, m_spec.student.tuning != "full", m_spec.train.activationCheckpointing) * perSecond / m_peakFlops;
+  return metric;
+}
+
 Status Trainer::trainOne(std::int64_t step) {
   const double began = monotonicSeconds();
   Stage& stage = stageAt(step);
-  if (step == stage.first && step > 0) m_optimiser->reset();   // each method starts with fresh moments
+  if (step == stage.first && step > 0) {     // each method starts with fresh moments
+    m_optimiser->reset();
+    m_course = m_bestCourse = -1;
+    m_courseSteps = 0;
+    m_watch = {};
+    RETORT_CHECK(beginStage(static_cast<std::size_t>(&stage - m_stages.data())));
+  }
   RETORT_TRY(const StepSums sums, passes(stage, step));
-  const double rate = m_rateFactor * stage.spec.learningRate * scheduleShare(step - stage.first, stage.steps, stage.spec.warmup, stage.spec.floor);
+  bool skip = false;
+  RETORT_CHECK(watchCourse(sums.loss / sums.weight, skip));
+  const double rate = m_rateFactor * stage.spec().learningRate * scheduleShare(step - stage.first, stage.steps, stage.spec().warmup, stage.spec().floor);
   AdamW::StepResult result;
   RETORT_CHECK(guarded("The optimiser's step", [&]() -> Status {
-    if (std::isfinite(sums.loss)) result = m_optimiser->step(rate, sums.weight);
+    if (skip) m_optimiser->discard();
+    else if (std::isfinite(sums.loss)) result = m_optimiser->step(rate, sums.weight);
     else m_optimiser->discard(), result.gradientNorm = std::nan("");
     return {};
   }));
-  if (!result.applied) RETORT_CHECK(handleNotFinite(result.gradientNorm));
+  if (!result.applied && !skip) RETORT_CHECK(handleNotFinite(result.gradientNorm));
   else m_notFinite = 0;
   m_tokens += sums.tokens;
   m_step = step + 1;
   synchronise(m_device);
   giveBackHoles(m_step, m_device);
-  const double seconds = monotonicSeconds() - began;
-  Json metric = {{"step", m_step},         {"method", stage.spec.kind},         {"loss", sums.loss / sums.weight}, {"ce", sums.ce / sums.weight},
-                 {"lr", rate},             {"grad_norm", result.gradientNorm},  {"tokens_per_s", static_cast<double>(sums.tokens) / seconds},
-                 {"tokens", m_tokens},     {"supervised", sums.weight},         {"seconds", seconds}, {"peak_bytes", peakBytes(m_device)}};
-  if (stage.usesTeacher()) metric["kd"] = sums.kd / sums.weight;
-  RETORT_CHECK(m_reporter.event("metric", metric));
+  RETORT_CHECK(m_reporter.event("metric", metricOf(stage, sums, rate, result.gradientNorm, monotonicSeconds() - began)));
+  for (const Part& part : stage.parts)
+    if (part.isOnPolicy()) RETORT_CHECK(watchPolicy(part, sums));
   return m_reporter.progress(m_step, m_total, secondsLeft());
 }
 
@@ -142,7 +144,8 @@ Status Trainer::checkpoint() {
   c.optimiser = m_optimiser->state();
   c.rng = generatorState();
   c.state = {{"spec", sha256Hex(dumpJson(job::toJson(m_spec)))}, {"data", m_spec.data.sha256}, {"tokens", m_tokens}, {"best_step", m_bestStep},
-             {"best_nll", m_bestNll}, {"since_best", m_sinceBest}, {"measured_step", m_measuredStep}, {"rate_factor", m_rateFactor}, {"micro_tokens", m_microTokens},
+             {"best_nll", m_bestNll}, {"best_score", m_bestScore ? jsonNumber(*m_bestScore) : Json(nullptr)}, {"since_best", m_sinceBest},
+             {"course", {m_course, m_bestCourse, static_cast<double>(m_courseSteps), static_cast<double>(m_offCourse)}}, {"policy", m_watch.state()}, {"rollouts_from", m_rolloutsFrom}, {"measured_step", m_measuredStep}, {"rate_factor", m_rateFactor}, {"micro_tokens", m_microTokens},
              {"seconds", m_secondsBefore + monotonicSeconds() - m_began}, {"torch", m_device.torchVersion}, {"threads", m_device.threads}, {"device", m_device.text()},
              {"made", isoUtc(utcMicros())}};
   const fs::path root = m_reporter.folder() / "checkpoints";
@@ -210,6 +213,8 @@ Result<TrainResult> Trainer::finish(Outcome outcome) {
   result.extra["tokens"] = m_tokens;
   result.extra["peak_bytes"] = peakBytes(m_device);
   result.extra["best_nll"] = m_bestNll >= 0 ? Json(m_bestNll) : Json(nullptr);
+  result.extra["metric"] = m_spec.eval.metric;
+  result.extra["best_score"] = m_bestScore ? jsonNumber(*m_bestScore) : Json(nullptr);
   result.extra["best_step"] = m_bestStep >= 0 ? Json(m_bestStep) : Json(nullptr);
   result.extra["used_step"] = m_spec.eval.keepBest && m_bestStep >= 0 ? m_bestStep : m_step;
   return result;
@@ -221,7 +226,11 @@ Result<TrainResult> Trainer::run() {
   RETORT_CHECK(prepare());
   if (told()) return TrainResult{Outcome::interrupted, Json::object()};   // nothing is trained yet: the next start begins anew
   RETORT_CHECK(resume());
+  const auto stage = static_cast<std::size_t>(&stageAt(m_step) - m_stages.data());
+  RETORT_CHECK(beginStage(stage));
   if (m_step == 0) RETORT_CHECK(smoke());
+  m_peakFlops = productFlops(m_device, m_type == at::kBFloat16);
+  m_meanTokens = meanTokens();
   m_began = monotonicSeconds();
   m_beganStep = m_step;
   RETORT_CHECK(m_reporter.phase(job::Phase::training, "Training the student"));
@@ -234,12 +243,18 @@ Result<TrainResult> Trainer::run() {
     if (!status.ok() && isCancelled(status.error()) && told()) return finish(Outcome::interrupted);
     if (!status.ok()) {
       // What was good before the failed step is kept, so that the run can go on with other settings.
-      if (status.error().code == "engine.memory.short" || status.error().code == "engine.training.nan") {
+      static const std::set<std::string_view> kept{"engine.memory.short", "engine.training.nan", "engine.training.diverged", "engine.policy.kl", "engine.policy.flat"};
+      if (kept.contains(status.error().code)) {
         if (const Status saved = checkpoint(); !saved.ok()) log(LogLevel::warning, "engine", saved.error().text());
       }
       return status.error();
     }
     const bool isLast = m_step == m_total;
+    if (std::exchange(m_pauseAsked, false) && !isLast) {
+      m_watch = {};                          // whoever lets it go on has seen it
+      RETORT_TRY(const auto afterPause, waitPaused());
+      if (afterPause) return finish(*afterPause);
+    }
     if (m_spec.eval.every > 0 && (m_step % m_spec.eval.every == 0 || isLast)) RETORT_CHECK(evaluate());
     if (m_spec.train.checkpointEvery > 0 && m_step % m_spec.train.checkpointEvery == 0) RETORT_CHECK(checkpoint());
   }

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/files.h"
+#include "base/format.h"
 #include "engine/generator.h"
 #include "engine/student_writer.h"
 #include "engine/tensor_more.h"
@@ -40,23 +41,46 @@ Result<Measured> Trainer::measure(const Decoder& decoder, const std::vector<Enco
   return Measured{weight > 0 ? sum / weight : 0, count > 0 ? static_cast<double>(correct) / static_cast<double>(count) : 0};
 }
 
+/// Share of the measured rows whose greedy answer is the target, ends and spaces around it aside.
+Result<double> Trainer::exactMatches() {
+  std::vector<std::vector<text::TokenId>> prompts;
+  for (const auto& m : m_matched) prompts.push_back(m.ids);
+  GenerationOptions options;
+  options.maxTokens = m_spec.eval.sampleTokens;
+  options.stopIds = m_text.stopIds;
+  GenerationHooks hooks;
+  hooks.cancelled = [this] { return told(); };
+  RETORT_TRY(const auto answers, generate(m_student, m_text.tokenizer.get(), prompts, options, hooks));
+  double right = 0;
+  for (std::size_t i = 0; i < answers.size(); ++i) right += trimmed(answers[i].text) == trimmed(m_matched[i].target) ? 1 : 0;
+  return right / static_cast<double>(answers.size());
+}
+
 Status Trainer::evaluate() {
   if (m_validation.empty() || m_measuredStep == m_step) return samples();
   RETORT_CHECK(m_reporter.phase(job::Phase::evaluating, "Measuring the student"));
   const double began = monotonicSeconds();
   auto measured = measure(m_student, m_validation);
   if (!measured.ok()) return isCancelled(measured.error()) ? Status{} : Status{measured.error()};   // told to end: the loop sees it
+  double score = m_spec.eval.metric == "token-accuracy" ? measured->accuracy : measured->nll;
+  Json event = {{"step", m_step}, {"nll", measured->nll}, {"token_accuracy", measured->accuracy}, {"rows", static_cast<std::int64_t>(m_validation.size())}};
+  if (!m_matched.empty()) {
+    const auto matches = exactMatches();
+    if (!matches.ok()) return isCancelled(matches.error()) ? Status{} : Status{matches.error()};
+    event["exact_match"] = score = *matches;
+  }
+  event["seconds"] = monotonicSeconds() - began;
   m_measuredStep = m_step;
-  RETORT_CHECK(m_reporter.event("eval", {{"step", m_step}, {"nll", measured->nll}, {"token_accuracy", measured->accuracy},
-                                         {"rows", static_cast<std::int64_t>(m_validation.size())}, {"seconds", monotonicSeconds() - began}}));
-  if (m_bestNll < 0 || measured->nll < m_bestNll) {
-    m_bestNll = measured->nll;
+  RETORT_CHECK(m_reporter.event("eval", std::move(event)));
+  if (m_bestNll < 0 || measured->nll < m_bestNll) m_bestNll = measured->nll;
+  if (!m_bestScore || (m_spec.eval.metric == "nll" ? score < *m_bestScore : score > *m_bestScore)) {
+    m_bestScore = score;
     m_bestStep = m_step;
     m_sinceBest = 0;
     if (m_spec.eval.keepBest) RETORT_CHECK(checkpoint());
   } else if (++m_sinceBest >= m_spec.eval.patience && m_spec.eval.patience > 0) {
     m_stopEarly = true;
-    RETORT_CHECK(m_reporter.event("progress", {{"stage", "early stop"}, {"step", m_step}, {"best_step", m_bestStep}, {"best_nll", m_bestNll}}));
+    RETORT_CHECK(m_reporter.event("progress", {{"stage", "early stop"}, {"step", m_step}, {"best_step", m_bestStep}, {"best_nll", m_bestNll}, {"metric", m_spec.eval.metric}, {"best_score", *m_bestScore}}));
   }
   RETORT_CHECK(samples());
   return m_reporter.phase(job::Phase::training, "Training the student");
@@ -91,7 +115,7 @@ Result<Json> Trainer::saveStudent() {
     RETORT_CHECK(writeStudent(student, m_student.config, unfused(merged, at::kBFloat16), *m_source, m_text.stopIds));
   }
   Json extra = {{"student", student.string()}};
-  if (m_spec.student.tuning == "lora") {
+  if (m_spec.student.tuning != "full") {
     const fs::path adapter = m_reporter.folder() / "adapter";
     RETORT_CHECK(writeAdapterFolder(adapter, m_student, m_spec.student.lora, m_spec.student.model.path));
     extra["adapter"] = adapter.string();

@@ -46,21 +46,24 @@ std::string hashOfRows(const std::vector<EncodedRow>& rows) {
 }  // namespace
 
 Status requireSupportedSpec(const job::RunSpec& spec) {
+  const auto refuse = [](const char* code, const std::string& where, std::string why, std::string next) {
+    return Error{code, "This run cannot be trained", "spec.json: " + where, std::move(why), std::move(next), {}, {}};
+  };
   for (const auto& m : spec.methods) {
-    if (m.kind != "sft" && m.kind != "logit-kd")
-      return Error{"engine.method.unsupported", "This run cannot be trained", "spec.json: methods", "this version has no method " + shown(m.kind), "use sft or logit-kd", {}, {}};
-    if (m.kind != "logit-kd") continue;
+    if (m.kind == "dpo" && spec.data.lossOn != "completion")
+      return refuse("engine.loss.unsupported", "data.loss_on", "dpo compares the last answers of two conversations", "set data.loss_on to completion");
+    if (m.kind != "logit-kd" && m.kind != "on-policy-kd") continue;
     if (!divergenceFromName(m.loss.divergence))
-      return Error{"engine.loss.unsupported", "This run cannot be trained", "spec.json: methods.loss.divergence", shown(m.loss.divergence) + " is unknown", "use forward-kl", {}, {}};
-    if (m.loss.source == "cached" && m.loss.cache == "rs-kd" && m.loss.divergence != "forward-kl")
-      return Error{"engine.loss.unsupported", "This run cannot be trained", "spec.json: methods.loss", "rs-kd samples the teacher, which fits forward-kl only",
-                   "use cache top-k, source live, or divergence forward-kl", {}, {}};
-    if (spec.teachers.empty()) return Error{"engine.teachers.none", "This run cannot be trained", "spec.json: teachers", "logit-kd needs a teacher", "name one", {}, {}};
-    if (spec.teachers.size() > 1)
-      return Error{"engine.teachers.several", "This run cannot be trained", "spec.json: teachers", "this version learns the logits of one teacher", "name one teacher", {}, {}};
+      return refuse("engine.loss.unsupported", "methods.loss.divergence", shown(m.loss.divergence) + " is unknown", "use forward-kl");
+    if (m.kind == "on-policy-kd" && (m.loss.source != "live" || m.loss.kdWeight != 1))
+      return refuse("engine.loss.unsupported", "methods.loss", "on-policy-kd learns from a live teacher alone: its answers are the student's own, which no cache holds and no cross-entropy should teach",
+                    "set loss.source to live and loss.kd_weight to 1; add a method with together for the dataset's answers");
+    if (m.kind == "logit-kd" && m.loss.source == "cached" && m.loss.cache == "rs-kd" && m.loss.divergence != "forward-kl")
+      return refuse("engine.loss.unsupported", "methods.loss", "rs-kd samples the teacher, which fits forward-kl only", "use cache top-k, source live, or divergence forward-kl");
+    double shares = 0;
+    for (const auto& t : spec.teachers) shares += t.weight;
+    if (shares <= 0) return refuse("engine.teachers.none", "teachers", m.kind + " needs a teacher with a weight above 0", "name one");
   }
-  if (spec.student.tuning == "qlora")
-    return Error{"engine.tuning.unsupported", "This run cannot be trained", "spec.json: student.tuning", "this version has no qlora", "use lora or full", {}, {}};
   return {};
 }
 
@@ -81,10 +84,15 @@ Status Trainer::prepare() {
 Status Trainer::openModels() {
   RETORT_TRY(m_source, openChecked(m_spec.student.model, "student"));
   RETORT_TRY(m_text, models::textParts(*m_source));
-  if (std::none_of(m_spec.methods.begin(), m_spec.methods.end(), [](const auto& m) { return m.kind == "logit-kd"; })) return {};
-  RETORT_TRY(m_teacherSource, openChecked(m_spec.teachers[0].model, "teacher"));
-  RETORT_TRY(m_teacherText, models::textParts(*m_teacherSource));
-  return requireSameTokens(*m_text.tokenizer, *m_teacherText.tokenizer, m_spec.student.model.name, m_spec.teachers[0].model.name);
+  if (std::none_of(m_spec.methods.begin(), m_spec.methods.end(), [](const auto& m) { return m.kind == "logit-kd" || m.kind == "on-policy-kd"; })) return {};
+  for (const auto& spec : m_spec.teachers) {
+    Teacher teacher;
+    RETORT_TRY(teacher.source, openChecked(spec.model, "teacher"));
+    RETORT_TRY(const auto text, models::textParts(*teacher.source));
+    RETORT_CHECK(requireSameTokens(*m_text.tokenizer, *text.tokenizer, m_spec.student.model.name, spec.model.name));
+    m_teachers.push_back(std::move(teacher));
+  }
+  return {};
 }
 
 Status Trainer::readData() {
@@ -97,7 +105,7 @@ Status Trainer::readData() {
   }
   RETORT_TRY(const auto rows, rowsOf(data, data.train, false));
   RETORT_TRY(const auto validation, rowsOf(data, data.validation, true));
-  RETORT_TRY(EncodedRows train, encodeRows(rows, m_text, data, m_teacherSource != nullptr));
+  RETORT_TRY(EncodedRows train, encodeRows(rows, m_text, data, !m_teachers.empty()));
   const std::string file = (fs::path(data.path) / data.train).string();
   RETORT_CHECK(m_reporter.event("labels", {{"file", data.train}, {"check", train.check.toJson()}}));
   RETORT_CHECK(requireLabels(train.check, file));
@@ -112,7 +120,10 @@ Status Trainer::readData() {
       const std::vector<text::TokenId> prompt(row.ids.begin(), row.ids.begin() + row.promptLength);
       m_samples.push_back({row.id, job::contentText(first[static_cast<std::size_t>(row.index)].target), prompt});
     }
-    if (m_validation.size() < static_cast<std::size_t>(m_spec.eval.rows)) m_validation.push_back(std::move(row));
+    if (m_validation.size() >= static_cast<std::size_t>(m_spec.eval.rows)) continue;
+    if (m_spec.eval.metric == "exact-match")
+      m_matched.push_back({row.id, job::contentText(first[static_cast<std::size_t>(row.index)].target), {row.ids.begin(), row.ids.begin() + row.promptLength}});
+    m_validation.push_back(std::move(row));
   }
   m_rows = std::move(train.rows);
   return {};
@@ -122,17 +133,29 @@ Status Trainer::planStages() {
   m_batchRows = std::min<std::int64_t>(m_spec.train.batchRows, static_cast<std::int64_t>(m_rows.size()));
   m_microTokens = m_spec.train.microTokens;
   for (const auto& method : m_spec.methods) {
-    Stage stage;
-    stage.spec = method;
-    stage.first = m_total;
-    stage.steps = method.steps > 0 ? method.steps : stepsOfEpochs(method.epochs, static_cast<std::int64_t>(m_rows.size()), m_batchRows);
-    m_total += stage.steps;
-    if (stage.usesTeacher()) {
-      stage.loss.kdWeight = method.loss.kdWeight;
-      stage.loss.temperature = method.loss.temperature;
-      stage.loss.divergence.kind = *divergenceFromName(method.loss.divergence);
-      stage.loss.divergence.parameter = stage.loss.divergence.kind == Divergence::jsd ? method.loss.beta : 0.1;   // skew: DistiLLM's alpha
+    Part part;
+    part.spec = method;
+    for (std::size_t i = 0; i < m_rows.size(); ++i)
+      if (method.kind != "dpo" || m_rows[i].isPair()) part.rows.push_back(static_cast<std::int64_t>(i));
+    if (part.rows.empty())
+      return Error{"engine.pairs.none", "There is nothing to prefer", (fs::path(m_spec.data.path) / m_spec.data.train).string(), "no row has a rejected answer beside its target",
+                   "choose a dataset of preference pairs, or another method", {}, {}};
+    if (part.usesTeacher()) {
+      part.loss.kdWeight = method.loss.kdWeight;
+      part.loss.temperature = method.loss.temperature;
+      part.loss.divergence.kind = *divergenceFromName(method.loss.divergence);
+      part.loss.divergence.parameter = part.loss.divergence.kind == Divergence::jsd ? method.loss.beta : 0.1;   // skew: DistiLLM's alpha
     }
+    if (method.together) {
+      m_stages.back().parts.push_back(std::move(part));
+      continue;
+    }
+    Stage stage;
+    stage.first = m_total;
+    const auto rows = static_cast<std::int64_t>(part.rows.size());
+    stage.steps = method.steps > 0 ? method.steps : stepsOfEpochs(method.epochs, rows, std::min(m_batchRows, rows));
+    m_total += stage.steps;
+    stage.parts.push_back(std::move(part));
     m_stages.push_back(std::move(stage));
   }
   return m_reporter.progress(0, m_total);
@@ -144,7 +167,7 @@ Status Trainer::requireMemory() const {
   job::EstimateInput input;
   input.spec = m_spec;
   input.student = m_source->config();
-  if (m_teacherSource) input.teacher = m_teacherSource->config();
+  if (!m_teachers.empty()) input.teacher = m_teachers.front().source->config();
   input.rowTokens = lengths;
   input.isCuda = m_device.isCuda();
   const job::Estimate estimate = job::estimateRun(input);
@@ -156,26 +179,27 @@ Status Trainer::requireMemory() const {
                "lower train.micro_tokens, use lora, or a smaller model", {}, {}};
 }
 
-Result<std::shared_ptr<const Decoder>> Trainer::teacherDecoder() {
-  if (m_teacher) return m_teacher;
+Result<std::shared_ptr<const Decoder>> Trainer::teacherDecoder(std::size_t index) {
+  Teacher& teacher = m_teachers[index];
+  if (teacher.decoder) return teacher.decoder;
   RETORT_CHECK(m_reporter.phase(job::Phase::caching, "Loading the teacher"));
-  RETORT_TRY(Decoder decoder, loadDecoder(*m_teacherSource, m_type, m_device.device));
-  m_teacher = std::make_shared<const Decoder>(std::move(decoder));
-  return m_teacher;
+  RETORT_TRY(Decoder decoder, loadDecoder(*teacher.source, m_type, m_device.device));
+  teacher.decoder = std::make_shared<const Decoder>(std::move(decoder));
+  return teacher.decoder;
 }
 
-Result<std::shared_ptr<const LogitCache>> Trainer::cacheFor(const Stage& stage) {
+Result<std::shared_ptr<const LogitCache>> Trainer::cacheFor(const Part& part, std::size_t index) {
   LogitKey key;
-  RETORT_TRY(key.teacher, models::modelSha256(m_spec.teachers[0].model.path));
+  RETORT_TRY(key.teacher, models::modelSha256(m_spec.teachers[index].model.path));
   key.tokenizer = tokenizerHash(*m_text.tokenizer);
   key.chatTemplate = sha256Hex(m_text.templateSource);
   key.rows = hashOfRows(m_rows);
-  key.method = stage.spec.loss.cache;
-  key.size = stage.spec.loss.topK;
-  key.temperature = stage.spec.loss.temperature;
+  key.method = part.spec.loss.cache;
+  key.size = part.spec.loss.topK;
+  key.temperature = part.spec.loss.temperature;
   key.computed = m_spec.train.precision;
   key.seed = m_spec.seed;
-  key.vocabulary = std::min(m_source->config().vocab, m_teacherSource->config().vocab);
+  key.vocabulary = std::min(m_source->config().vocab, m_teachers[index].source->config().vocab);
   if (key.method == "top-k") key.size = static_cast<int>(std::min<std::int64_t>(key.size, key.vocabulary));
   while (true) {
     auto opened = LogitCache::open(m_options.cacheRoot, key, true);
@@ -192,7 +216,7 @@ Result<std::shared_ptr<const LogitCache>> Trainer::cacheFor(const Stage& stage) 
       std::int64_t positions = 0;
       for (const auto& row : m_rows) positions += row.supervised();
       RETORT_CHECK(requireSpace(m_options.cacheRoot, static_cast<std::uint64_t>(perPosition * static_cast<double>(positions)), "the teacher's logits"));
-      RETORT_TRY(const auto teacher, teacherDecoder());
+      RETORT_TRY(const auto teacher, teacherDecoder(index));
       RETORT_CHECK(m_reporter.phase(job::Phase::caching, "Computing the teacher's logits"));
       const double began = monotonicSeconds();
       const std::int64_t had = cache->rowsDone();
@@ -210,27 +234,43 @@ Result<std::shared_ptr<const LogitCache>> Trainer::cacheFor(const Stage& stage) 
 }
 
 Status Trainer::prepareTeachers() {
-  bool isLive = false;
-  for (auto& stage : m_stages) {
-    if (!stage.usesTeacher()) continue;
-    if (stage.spec.loss.source == "live") {
-      RETORT_TRY(const auto teacher, teacherDecoder());
-      stage.teacher = liveTargets(teacher);
-      isLive = true;
-      continue;
+  double shares = 0;
+  for (const auto& t : m_spec.teachers) shares += t.weight;
+  for (auto& stage : m_stages)
+    for (auto& part : stage.parts) {
+      if (!part.usesTeacher()) continue;
+      for (std::size_t i = 0; i < m_teachers.size(); ++i) {
+        if (m_spec.teachers[i].weight <= 0) continue;
+        const double share = m_spec.teachers[i].weight / shares;
+        if (part.spec.loss.source == "live") {
+          RETORT_TRY(const auto teacher, teacherDecoder(i));
+          part.teachers.emplace_back(share, liveTargets(teacher));
+          m_teachers[i].isLive = true;
+          continue;
+        }
+        auto cache = cacheFor(part, i);
+        if (!cache.ok()) return isCancelled(cache.error()) && told() ? Status{} : Status{cache.error()};
+        part.teachers.emplace_back(share, cachedTargets(*cache, part.spec.loss.cache == "rs-kd"));
+      }
     }
-    auto cache = cacheFor(stage);
-    if (!cache.ok()) return isCancelled(cache.error()) && told() ? Status{} : Status{cache.error()};
-    stage.teacher = cachedTargets(*cache, stage.spec.loss.cache == "rs-kd");
+  // Where the student is going: the teacher on the same rows, for the charts. A teacher whose logits were all cached is not loaded for it.
+  for (std::size_t i = 0; i < m_teachers.size(); ++i) {
+    if (m_teachers[i].decoder && m_spec.eval.every > 0 && !m_validation.empty() && !told()) {
+      RETORT_CHECK(m_reporter.phase(job::Phase::caching, "Measuring the teacher"));
+      const auto measured = measure(*m_teachers[i].decoder, m_validation);
+      if (measured.ok())
+        RETORT_CHECK(m_reporter.event("level", {{"name", m_teachers.size() == 1 ? "teacher" : "teacher " + m_spec.teachers[i].model.name}, {"nll", measured->nll}, {"token_accuracy", measured->accuracy}, {"rows", static_cast<std::int64_t>(m_validation.size())}}));
+      else if (!isCancelled(measured.error())) return measured.error();
+    }
+    if (!m_teachers[i].isLive) m_teachers[i].decoder.reset();
   }
-  if (!isLive) m_teacher.reset();
   return {};
 }
 
 Status Trainer::loadStudent() {
-  RETORT_TRY(m_student, loadDecoder(*m_source, m_type, m_device.device, m_spec.student.layers));
+  RETORT_TRY(m_student, loadDecoder(*m_source, m_type, m_device.device, m_spec.student.layers, {}, m_spec.student.tuning == "qlora" ? 4 : 0));
   std::vector<Trainable> parameters;
-  if (m_spec.student.tuning == "lora") {
+  if (m_spec.student.tuning != "full") {
     attachLora(m_student, m_spec.student.lora, m_spec.seed);
     forEachAdapter(m_student, [&](const std::string& name, at::Tensor& tensor) { parameters.push_back(makeTrainable(name, tensor)); });
   } else {
@@ -263,6 +303,15 @@ Status Trainer::resume() {
   m_bestStep = s.value("best_step", std::int64_t{-1});
   m_bestNll = s.value("best_nll", -1.0);
   m_sinceBest = s.value("since_best", std::int64_t{0});
+  if (const Json score = s.value("best_score", Json()); !score.is_null()) m_bestScore = numberOf(score, 0);
+  if (const Json course = s.value("course", Json()); course.is_array() && course.size() == 4) {
+    m_course = numberOf(course[0], -1);
+    m_bestCourse = numberOf(course[1], -1);
+    m_courseSteps = std::llround(numberOf(course[2], 0));
+    m_offCourse = std::llround(numberOf(course[3], 0));
+  }
+  m_watch.restore(s.value("policy", Json()));
+  m_rolloutsFrom = s.value("rollouts_from", std::int64_t{-1});
   m_rateFactor = s.value("rate_factor", 1.0);
   m_secondsBefore = s.value("seconds", 0.0);
   m_microTokens = s.value("micro_tokens", m_microTokens);
@@ -277,7 +326,11 @@ Status Trainer::smoke() {
   const at::Tensor rng = generatorState();
   const auto groups = groupByTokens(m_rows, rowsOfStep(m_spec.seed, static_cast<std::int64_t>(m_rows.size()), m_batchRows, 0), m_microTokens);
   StepSums sums;
-  RETORT_CHECK(passOne(m_stages.front(), groups.front(), sums));
+  const Part& part = m_stages.front().parts.front();
+  std::vector<std::int64_t> trial = groups.front();
+  if (part.isDpo()) trial = groupByTokens(m_rows, {part.rows.front()}, m_microTokens, true).front();
+  // The student has given no answers yet: the dataset's own stand for them.
+  RETORT_CHECK(part.isDpo() ? passPairs(part, trial, 1, sums) : passRows(part, m_rows, trial, 1, sums));
   const auto missing = m_optimiser->withoutGradient();
   if (!missing.empty())
     return Error{"engine.smoke.gradient", "The trial step failed", missing.front(), std::to_string(missing.size()) + " weights got no gradient", "report this with the run's spec", {}, {}};

@@ -10,6 +10,7 @@ namespace retort::job {
 Json toJson(const Row& row) {
   Json json = {{"id", row.id}, {"group", row.group}, {"messages", row.messages}, {"tools", row.tools}, {"target", row.target},
                {"source", row.source}, {"teacher", row.teacher}, {"golden", row.golden}, {"weight", row.weight}};
+  if (!row.rejected.is_null()) json["rejected"] = row.rejected;
   return json;
 }
 
@@ -17,13 +18,14 @@ Result<Row> rowFromJson(const Json& json, std::string_view where) {
   Row row;
   ObjectReader reader(json, std::string(where));
   reader.required("id", row.id).optional("group", row.group).required("messages", row.messages).optional("tools", row.tools);
-  reader.optional("target", row.target).optional("source", row.source).optional("teacher", row.teacher).optional("golden", row.golden);
+  reader.optional("target", row.target).optional("rejected", row.rejected).optional("source", row.source).optional("teacher", row.teacher).optional("golden", row.golden);
   reader.optional("weight", row.weight).range("weight", row.weight, 0, 1e6);
   if (!reader.failed() && !row.messages.is_array()) reader.fail("messages", "must be a list");
   if (!reader.failed())
     for (const auto& message : row.messages)
       if (!message.is_object() || !message.contains("role")) reader.fail("messages", "must hold objects with a role");
   if (!reader.failed() && !row.target.is_null() && !row.target.is_object()) reader.fail("target", "must be an assistant message or null");
+  if (!reader.failed() && !row.rejected.is_null() && !row.rejected.is_object()) reader.fail("rejected", "must be an assistant message or null");
   RETORT_CHECK(reader.finish(true));
   return row;
 }

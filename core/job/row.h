@@ -20,6 +20,7 @@ struct Row {
   Messages messages;           ///< the prompt: system, user, earlier turns
   Json tools;                  ///< array, or null
   Json target;                 ///< the assistant message to learn or compare with; null: not answered yet
+  Json rejected;               ///< a worse assistant message to the same prompt (a preference pair); null: none
   Json source;                 ///< {"request": id} or {"file", "line"} or {"parent": row id}
   std::string teacher;         ///< who wrote the target: a model name, "gold", or empty
   bool golden = false;

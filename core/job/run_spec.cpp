@@ -48,14 +48,33 @@ Status readLoss(const Json& json, const std::string& where, LossSpec& l) {
   return r.finish();
 }
 
+Status readDpo(const Json& json, const std::string& where, DpoSpec& d) {
+  ObjectReader r(json, where);
+  r.optional("beta", d.beta).range("beta", d.beta, 1e-4, 100);
+  return r.finish();
+}
+
+Status readOnPolicy(const Json& json, const std::string& where, OnPolicySpec& o) {
+  ObjectReader r(json, where);
+  r.optional("rollouts", o.rollouts).range("rollouts", o.rollouts, 1, 64).optional("max_tokens", o.maxTokens).range("max_tokens", o.maxTokens, 1, 1 << 16);
+  r.optional("temperature", o.temperature).range("temperature", o.temperature, 0.01, 100).optional("top_p", o.topP).range("top_p", o.topP, 0.01, 1);
+  r.optional("every", o.every).range("every", o.every, 1, 1000).optional("estimator", o.estimator).optional("rules", o.rules);
+  oneOf(r, "estimator", o.estimator, {"full", "sampled"});
+  oneOf(r, "rules", o.rules, {"act", "warn"});
+  return r.finish();
+}
+
 Status readMethod(const Json& json, const std::string& where, MethodSpec& m) {
   ObjectReader r(json, where);
   r.required("kind", m.kind).optional("steps", m.steps).optional("epochs", m.epochs).optional("learning_rate", m.learningRate);
-  r.optional("warmup", m.warmup).optional("floor", m.floor);
+  r.optional("warmup", m.warmup).optional("floor", m.floor).optional("together", m.together).optional("share", m.share);
   oneOf(r, "kind", m.kind, {"sft", "logit-kd", "on-policy-kd", "dpo"});
   r.range("steps", static_cast<double>(m.steps), 0, 1e9).range("epochs", m.epochs, 0, 1e4).range("learning_rate", m.learningRate, 0, 1);
-  r.range("warmup", m.warmup, 0, 1).range("floor", m.floor, 0, 1);
-  if (m.steps <= 0 && m.epochs <= 0) r.fail("steps", "or epochs must be above 0");
+  r.range("warmup", m.warmup, 0, 1).range("floor", m.floor, 0, 1).range("share", m.share, 1e-6, 1e6);
+  if (m.kind == "on-policy-kd") m.loss.divergence = "reverse-kl", m.loss.kdWeight = 1, m.loss.source = "live";
+  if (const Json* dpo = r.member("dpo"); dpo && !r.failed()) RETORT_CHECK(readDpo(*dpo, where + ".dpo", m.dpo));
+  if (const Json* own = r.member("on_policy"); own && !r.failed()) RETORT_CHECK(readOnPolicy(*own, where + ".on_policy", m.onPolicy));
+  if (!m.together && m.steps <= 0 && m.epochs <= 0) r.fail("steps", "or epochs must be above 0");
   if (const Json* loss = r.member("loss"); loss && !r.failed()) RETORT_CHECK(readLoss(*loss, where + ".loss", m.loss));
   return r.finish();
 }
@@ -78,9 +97,10 @@ Status readTrain(const Json& json, const std::string& where, TrainSpec& t) {
   r.optional("epsilon", t.epsilon).range("epsilon", t.epsilon, 0, 1).optional("weight_decay", t.weightDecay).range("weight_decay", t.weightDecay, 0, 10);
   r.optional("clip", t.clip).range("clip", t.clip, 0, 1e9).optional("precision", t.precision).optional("activation_checkpointing", t.activationCheckpointing);
   r.optional("checkpoint_every", t.checkpointEvery).range("checkpoint_every", t.checkpointEvery, 0, 1e9).optional("keep_last", t.keepLast).range("keep_last", t.keepLast, 1, 1000);
-  r.optional("on_nan", t.onNan);
+  r.optional("on_nan", t.onNan).optional("on_memory", t.onMemory);
   oneOf(r, "precision", t.precision, {"bf16", "f32"});
   oneOf(r, "on_nan", t.onNan, {"stop", "skip", "lower-rate"});
+  oneOf(r, "on_memory", t.onMemory, {"retry", "stop"});
   return r.finish();
 }
 
@@ -88,7 +108,8 @@ Status readEval(const Json& json, const std::string& where, EvalSpec& e) {
   ObjectReader r(json, where);
   r.optional("every", e.every).range("every", e.every, 0, 1e9).optional("rows", e.rows).range("rows", e.rows, 0, 1e7).optional("samples", e.samples).range("samples", e.samples, 0, 1000);
   r.optional("sample_tokens", e.sampleTokens).range("sample_tokens", e.sampleTokens, 1, 1e5).optional("patience", e.patience).range("patience", e.patience, 0, 1e6);
-  r.optional("keep_best", e.keepBest);
+  r.optional("keep_best", e.keepBest).optional("metric", e.metric);
+  oneOf(r, "metric", e.metric, {"nll", "token-accuracy", "exact-match"});
   return r.finish();
 }
 
@@ -106,6 +127,19 @@ Status readList(ObjectReader& r, std::string_view key, bool isRequired, std::vec
   return {};
 }
 
+Json methodJson(const MethodSpec& m) {
+  Json json = {{"kind", m.kind}, {"steps", m.steps}, {"epochs", m.epochs}, {"learning_rate", m.learningRate}, {"warmup", m.warmup}, {"floor", m.floor},
+               {"loss", {{"divergence", m.loss.divergence}, {"beta", m.loss.beta}, {"temperature", m.loss.temperature}, {"kd_weight", m.loss.kdWeight},
+                         {"source", m.loss.source}, {"cache", m.loss.cache}, {"top_k", m.loss.topK}}}};
+  if (m.together || m.share != 1) json["together"] = m.together, json["share"] = m.share;
+  if (m.kind == "dpo") json["dpo"] = {{"beta", m.dpo.beta}};
+  const auto& o = m.onPolicy;
+  if (m.kind == "on-policy-kd")
+    json["on_policy"] = {{"rollouts", o.rollouts}, {"max_tokens", o.maxTokens}, {"temperature", o.temperature}, {"top_p", o.topP}, {"every", o.every},
+                         {"estimator", o.estimator}, {"rules", o.rules}};
+  return json;
+}
+
 }  // namespace
 
 Json toJson(const RunSpec& s) {
@@ -119,10 +153,7 @@ Json toJson(const RunSpec& s) {
     teachers.push_back(modelJson(t.model));
     teachers.back()["weight"] = t.weight;
   }
-  for (const auto& m : s.methods)
-    methods.push_back({{"kind", m.kind}, {"steps", m.steps}, {"epochs", m.epochs}, {"learning_rate", m.learningRate}, {"warmup", m.warmup}, {"floor", m.floor},
-                       {"loss", {{"divergence", m.loss.divergence}, {"beta", m.loss.beta}, {"temperature", m.loss.temperature}, {"kd_weight", m.loss.kdWeight},
-                                 {"source", m.loss.source}, {"cache", m.loss.cache}, {"top_k", m.loss.topK}}}});
+  for (const auto& m : s.methods) methods.push_back(methodJson(m));
   const auto& d = s.data;
   const auto& t = s.train;
   const auto& e = s.eval;
@@ -131,8 +162,8 @@ Json toJson(const RunSpec& s) {
                     {"loss_on", d.lossOn}, {"system_prompt", d.systemPrompt}}},
           {"train", {{"batch_rows", t.batchRows}, {"micro_tokens", t.microTokens}, {"beta1", t.beta1}, {"beta2", t.beta2}, {"epsilon", t.epsilon},
                      {"weight_decay", t.weightDecay}, {"clip", t.clip}, {"precision", t.precision}, {"activation_checkpointing", t.activationCheckpointing},
-                     {"checkpoint_every", t.checkpointEvery}, {"keep_last", t.keepLast}, {"on_nan", t.onNan}}},
-          {"eval", {{"every", e.every}, {"rows", e.rows}, {"samples", e.samples}, {"sample_tokens", e.sampleTokens}, {"patience", e.patience}, {"keep_best", e.keepBest}}},
+                     {"checkpoint_every", t.checkpointEvery}, {"keep_last", t.keepLast}, {"on_nan", t.onNan}, {"on_memory", t.onMemory}}},
+          {"eval", {{"every", e.every}, {"rows", e.rows}, {"samples", e.samples}, {"sample_tokens", e.sampleTokens}, {"patience", e.patience}, {"keep_best", e.keepBest}, {"metric", e.metric}}},
           {"seed", s.seed}, {"device", s.device}, {"threads", s.threads}, {"launcher", s.launcher}};
 }
 
@@ -155,6 +186,7 @@ Result<RunSpec> runSpecFromJson(const Json& json, std::string_view where) {
   }));
   RETORT_CHECK(readList(r, "methods", true, s.methods, readMethod));
   if (!r.failed() && s.methods.empty()) r.fail("methods", "must name at least one method");
+  if (!r.failed() && s.methods.front().together) r.fail("methods", "must begin with a method of its own: the first one goes together with none");
   if (const Json* v = r.member("data", true); v && !r.failed()) RETORT_CHECK(readData(*v, at + "data", s.data));
   if (const Json* v = r.member("train"); v && !r.failed()) RETORT_CHECK(readTrain(*v, at + "train", s.train));
   if (const Json* v = r.member("eval"); v && !r.failed()) RETORT_CHECK(readEval(*v, at + "eval", s.eval));

@@ -45,14 +45,33 @@ struct LossSpec {
   int topK = 64;                             ///< or draws of rs-kd
 };
 
+/// Preferences: rows with a `rejected` answer; loss -ln sigmoid(beta (margin of the student - margin of the reference)).
+struct DpoSpec {
+  double beta = 0.1;
+};
+
+/// The student's own answers, sampled, then scored by the teachers.
+struct OnPolicySpec {
+  int rollouts = 1;                          ///< answers a prompt
+  int maxTokens = 128;                       ///< of an answer
+  double temperature = 1, topP = 1;
+  int every = 1;                             ///< optimiser steps that one generation serves
+  std::string estimator = "full";            ///< full: loss.divergence over the whole vocabulary | sampled: policy gradient by ln q - ln p
+  std::string rules = "act";                 ///< act: the rules of the live panel stop or pause the run | warn: they only say so
+};
+
 struct MethodSpec {
   std::string kind = "sft";                  ///< sft | logit-kd | on-policy-kd | dpo
+  bool together = false;                     ///< in the same steps as the method before it (whose steps and rate count), not after it
+  double share = 1;                          ///< of the steps' loss, where methods go together
   std::int64_t steps = 0;                    ///< optimiser steps; 0: `epochs` decides
   double epochs = 0;
   double learningRate = 2e-4;
   double warmup = 0.06;                      ///< share of the steps
   double floor = 0.05;                       ///< final share of the rate, reached linearly
-  LossSpec loss;                             ///< for the kd methods
+  LossSpec loss;                             ///< for the kd methods; on-policy-kd begins with reverse-kl, kd_weight 1, source live
+  DpoSpec dpo;
+  OnPolicySpec onPolicy;
 };
 
 struct DataSpec {
@@ -72,7 +91,8 @@ struct TrainSpec {
   bool activationCheckpointing = false;
   int checkpointEvery = 20;                  ///< steps; 0: only at the end
   int keepLast = 2;
-  std::string onNan = "stop";                ///< stop | skip | lower-rate
+  std::string onNan = "stop";                ///< stop | skip | lower-rate: a loss that is not finite, or that has left its course
+  std::string onMemory = "retry";            ///< retry (half the tokens a pass, the same rows a step) | stop: when memory runs out
 };
 
 struct EvalSpec {
@@ -81,7 +101,8 @@ struct EvalSpec {
   int samples = 4;                           ///< fixed prompts generated at each measurement
   int sampleTokens = 48;
   int patience = 0;                          ///< measurements without improvement until stop; 0: off
-  bool keepBest = false;                     ///< the student is the best checkpoint by validation NLL, not the last
+  bool keepBest = false;                     ///< the student is the best checkpoint by `metric`, not the last
+  std::string metric = "nll";                ///< nll | token-accuracy | exact-match (greedy answers of sample_tokens at most): what patience and keep_best go by
 };
 
 struct RunSpec {
