@@ -135,6 +135,13 @@ int exportTo(Context& context, const Args& args) {
   return done;
 }
 
+/// Params: the build options (data::buildOptionsFromJson).
+Result<Json> buildJob(JobContext& job) {
+  RETORT_TRY(const auto options, data::buildOptionsFromJson(job.params, "spec.json: params"));
+  RETORT_TRY(const auto dataset, data::buildDataset(job.workspace, options, job.stop, job.progress));
+  return Json{{"dataset", dataset.id}, {"name", dataset.name}, {"counts", dataset.card["counts"]}, {"sha256", dataset.sha256}};
+}
+
 const Registration rBuild{{"dataset", "build",
                            "dataset build NAME [FILTER] [--use responses|prompts] [--teacher T] [--golden FILE] [--references FILE] [--split 80/10/10|time:T1,T2] [--group KEY] [--system keep|none|TEXT] [--rows FILE] [--seed S]",
                            "Makes a dataset of the records under a filter: one teacher's answers, golden examples apart, split by prompt group.",
@@ -154,6 +161,7 @@ const Registration rShow{{"dataset", "show", "dataset show ID", "Shows a dataset
 const Registration rPlan{{"dataset", "plan", "dataset plan ID [--set K=V]", "Shows the evaluation plan; --set makes a new dataset with a changed one.", {{"--set", "K=V", "a member of the plan"}}, plan}};
 const Registration rValidate{{"dataset", "validate", "dataset validate FILE", "Checks a file of conversations line by line.", {}, validate}};
 const Registration rExport{{"dataset", "export", "dataset export ID --to bedrock|openai|jsonl OUT", "Writes a dataset's rows for other programs.", {{"--to", "FORMAT", "bedrock, openai or jsonl"}}, exportTo}};
+const JobRegistration buildExecutor{"dataset", buildJob};
 
 }  // namespace
 }  // namespace retort::cli

@@ -36,7 +36,7 @@ Result<Candidates> candidatesFromStore(const Workspace& workspace, const BuildOp
   Candidates found;
   RETORT_TRY(const auto filter, logs::parseFilter(options.filter));
   found.filter = logs::printFilter(filter);
-  RETORT_TRY(const auto store, logs::LogStore::open(workspace.logsDb()));
+  RETORT_TRY(const auto store, logs::LogStore::open(options.store.empty() ? workspace.logsDb() : options.store));
   RETORT_TRY(const auto ids, store->ids(filter, stop));
   found.matched = static_cast<std::int64_t>(ids.size());
   RETORT_TRY(auto keys, store->requestKeys(ids));

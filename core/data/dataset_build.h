@@ -6,6 +6,7 @@
 #include <stop_token>
 #include <string>
 
+#include "base/json.h"
 #include "base/progress.h"
 #include "base/result.h"
 #include "base/workspace.h"
@@ -25,7 +26,12 @@ struct BuildOptions {
   std::uint64_t seed = 1;
   std::string system = "keep";                     ///< keep | none (drop system messages) | text: another system message
   std::filesystem::path rows;                      ///< conversations of this JSON-lines file instead of the log store
+  std::filesystem::path store;                     ///< another logs.db than the workspace's (a dry run counts without keeping); empty: the workspace's
 };
+
+/// The options as the params of a job of kind "dataset", and back; unknown members are errors that name them.
+[[nodiscard]] Json toJson(const BuildOptions& options);
+Result<BuildOptions> buildOptionsFromJson(const Json& json, std::string_view where);
 
 /// Makes datasets/<id>. Train rows hold the teacher's answers and nothing else; golden answers stand in golden.jsonl only, and what is
 /// like a golden prompt never gets into validation or test; references go to references.jsonl, which training never reads. Errors:

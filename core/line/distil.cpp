@@ -15,6 +15,7 @@
 #include "line/summary.h"
 #include "logs/filter.h"
 #include "logs/importer.h"
+#include "logs/log_store.h"
 #include "models/library.h"
 #include "models/model_source.h"
 #include "report/evaluator.h"
@@ -25,11 +26,13 @@ namespace {
 
 class Distil {
  public:
-  Distil(Stage stage, fs::path folder, const DistilRequest& request) : m_stage(std::move(stage)), m_folder(std::move(folder)), m_request(request) {}
+  /// `home`: the workspace whose records and models are meant, where the stage works in another one.
+  Distil(Stage stage, fs::path folder, const DistilRequest& request, const Workspace* home = nullptr)
+      : m_stage(std::move(stage)), m_folder(std::move(folder)), m_request(request), m_home(home) {}
 
   /// The local teacher's path, where the teacher is one.
   Status prepare() {
-    const models::Library library(m_stage.workspace().root());
+    const models::Library library((m_home ? *m_home : m_stage.workspace()).root());
     RETORT_TRY(m_student, library.resolve(m_request.student));
     RETORT_TRY([[maybe_unused]] const auto checked, models::openModel(m_student));
     if (!m_request.teacher.empty())
@@ -42,6 +45,10 @@ class Distil {
 
   Result<Json> import() {
     return m_stage.once("import", [&]() -> Result<Json> {
+      if (m_request.logs.empty()) {
+        RETORT_TRY(const auto store, logs::LogStore::open((m_home ? *m_home : m_stage.workspace()).logsDb()));
+        return Json{{"lines", 0}, {"accepted", 0}, {"duplicates", 0}, {"rejected", 0}, {"filtered", 0}, {"files", 0}, {"records", store->size()}};
+      }
       logs::ImportOptions options;
       for (const auto& path : m_request.logs) options.sources.emplace_back(path);
       RETORT_TRY(const auto result, logs::importLogs(m_stage.workspace().logsDb(), options, m_stage.stop(), m_stage.progress()));
@@ -61,6 +68,7 @@ class Distil {
       options.split = m_request.split;
       options.system = m_request.system;
       options.seed = m_request.seed;
+      if (m_home && m_request.logs.empty()) options.store = m_home->logsDb();
       return data::buildDataset(m_stage.workspace(), options, m_stage.stop(), m_stage.progress());
     });
   }
@@ -139,6 +147,7 @@ class Distil {
   Stage m_stage;
   fs::path m_folder;
   const DistilRequest& m_request;
+  const Workspace* m_home;
   fs::path m_student, m_localTeacher;
   std::string m_use;
 };
@@ -176,11 +185,10 @@ Json toJson(const DistilRequest& r) {
 Result<DistilRequest> distilRequestFromJson(const Json& json, std::string_view where) {
   DistilRequest r;
   ObjectReader reader(json, std::string(where));
-  reader.required("logs", r.logs).required("student", r.student).optional("teacher", r.teacher).optional("where", r.where).optional("golden", r.golden).optional("references", r.references);
+  reader.optional("logs", r.logs).required("student", r.student).optional("teacher", r.teacher).optional("where", r.where).optional("golden", r.golden).optional("references", r.references);
   reader.optional("use", r.use).optional("recipe", r.recipe).optional("name", r.name).optional("split", r.split).optional("system", r.system).optional("formats", r.formats);
   reader.optional("set", r.set).optional("finish_by", r.finishBy).optional("out", r.out).optional("seed", r.seed);
   if (!reader.failed() && !r.use.empty() && r.use != "responses" && r.use != "prompts") reader.fail("use", "must be responses or prompts");
-  if (!reader.failed() && r.logs.empty()) reader.fail("logs", "must name at least one file or folder");
   RETORT_CHECK(reader.finish());
   if (r.name.empty()) r.name = "student";
   return r;
@@ -192,18 +200,18 @@ Result<Json> runDistil(const Workspace& workspace, const std::filesystem::path& 
   return Distil(Stage(workspace, std::move(ledger), progress, stop), folder, request).run();
 }
 
-Result<DryRun> dryRun(const DistilRequest& request, const ProgressFn& progress, std::stop_token stop) {
+Result<DryRun> dryRun(const DistilRequest& request, const ProgressFn& progress, std::stop_token stop, const Workspace* workspace) {
   RETORT_TRY(const auto temporary, TemporaryWorkspace::make());
   const fs::path folder = temporary.workspace().jobs();
   RETORT_TRY(auto ledger, Ledger::open(folder));
-  Distil distil(Stage(temporary.workspace(), std::move(ledger), progress, stop), folder, request);
+  Distil distil(Stage(temporary.workspace(), std::move(ledger), progress, stop), folder, request, workspace);
   RETORT_CHECK(distil.prepare());
   DryRun out;
   RETORT_TRY(out.imported, distil.import());
   RETORT_TRY(const auto dataset, distil.dataset());
   out.dataset = dataset.card;
-  RETORT_TRY(const auto spec, distil.spec(dataset));
-  RETORT_TRY(out.forecast, run::estimate(spec));
+  RETORT_TRY(out.spec, distil.spec(dataset));
+  RETORT_TRY(out.forecast, run::estimate(out.spec));
   return out;
 }
 

@@ -10,12 +10,13 @@
 #include "base/json.h"
 #include "base/progress.h"
 #include "base/workspace.h"
+#include "job/run_spec.h"
 #include "run/estimate.h"
 
 namespace retort::line {
 
 struct DistilRequest {
-  std::vector<std::string> logs;            ///< files and folders
+  std::vector<std::string> logs;            ///< files and folders; empty: the records that the workspace holds already
   std::string student;                      ///< name or path of the model to train
   std::string teacher;                      ///< a logged model's id, or a local model; empty: the only model in the logs
   std::string where;                        ///< filter
@@ -41,8 +42,10 @@ Result<Json> runDistil(const Workspace& workspace, const std::filesystem::path& 
 /// What it would do: counts of records and rows, tokens, time, memory, disk; nothing is kept (a temporary workspace does the counting).
 struct DryRun {
   Json imported, dataset;                   ///< figures of the import; the card's counts
+  job::RunSpec spec;                        ///< what would be trained
   run::Forecast forecast;
 };
-Result<DryRun> dryRun(const DistilRequest& request, const ProgressFn& progress, std::stop_token stop);
+/// `workspace`: whose records (of a request without logs) and models are used; null: none but the user's models.
+Result<DryRun> dryRun(const DistilRequest& request, const ProgressFn& progress, std::stop_token stop, const Workspace* workspace = nullptr);
 
 }  // namespace retort::line

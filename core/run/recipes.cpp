@@ -43,6 +43,13 @@ double fullLearningRate(const models::DecoderConfig& config, bool pruned) {
   return loraLearningRate(config) / 10;
 }
 
+std::vector<int> everySecondLayer(std::int64_t layers) {
+  std::vector<int> out;
+  const std::int64_t keep = (layers + 1) / 2;
+  for (std::int64_t i = 0; i < keep; ++i) out.push_back(static_cast<int>(keep > 1 ? (i * (layers - 1) + (keep - 1) / 2) / (keep - 1) : 0));
+  return out;
+}
+
 int batchRows(std::int64_t rows) { return rows < 2000 ? 16 : rows < 10000 ? 32 : 64; }
 
 int defaultEpochs(std::int64_t rows, int batch) {

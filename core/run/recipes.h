@@ -2,6 +2,7 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/workspace.h"
 #include "job/run_spec.h"
@@ -25,6 +26,8 @@ Result<job::RunSpec> specFromRecipe(const Workspace& workspace, const RecipeInpu
 [[nodiscard]] double loraLearningRate(const models::DecoderConfig& config);
 /// The rate for full fine-tuning: LoRA's / 10; below 200 M parameters 2e-4, 5e-4 where layers were dropped.
 [[nodiscard]] double fullLearningRate(const models::DecoderConfig& config, bool pruned);
+/// Every second of `layers` layers, the first and the last among them: a student of about half the time a token.
+[[nodiscard]] std::vector<int> everySecondLayer(std::int64_t layers);
 /// Rows of an optimiser step: 16 below 2,000 rows, 32 below 10,000, else 64.
 [[nodiscard]] int batchRows(std::int64_t rows);
 /// clamp(ceil(300 * batch / n), 1, 5).

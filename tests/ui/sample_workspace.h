@@ -19,6 +19,14 @@
 
 namespace retort::testing {
 
+/// Jobs of the window are executed by retort-cli: makes the programs of $RETORT_BIN findable; false when they are not there.
+inline bool usePrograms() {
+  const QByteArray bin = qgetenv("RETORT_BIN");
+  qputenv("PATH", bin + ':' + qgetenv("PATH"));
+  std::error_code error;
+  return fs::exists(fs::path(bin.toStdString()) / "retort-cli", error);
+}
+
 inline Result<Workspace> makeWorkspace(const fs::path& root) { return Workspace::create(root, "City desk"); }
 
 inline Status addLogs(const Workspace& workspace, std::int64_t records = 900, double dirty = 0) {

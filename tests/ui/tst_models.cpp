@@ -51,8 +51,18 @@ class ModelsTest : public QObject {
     // Newest first: ids fall.
     QVERIFY(*model.idAt(0) > *model.idAt(1));
     QCOMPARE(model.rowNear(*model.idAt(5)), 5);
-    model.setNewestFirst(false);
-    QVERIFY(*model.idAt(0) < *model.idAt(1));
+    // By a column's values, both ways, and back to the order of import.
+    const auto tokens = [&](int r) { return m_session->logs()->row(*model.idAt(r))->outputTokens.value_or(-1); };
+    for (const Qt::SortOrder order : {Qt::AscendingOrder, Qt::DescendingOrder}) {
+      model.sort(LogTableModel::OutTokens, order);
+      QTRY_COMPARE(counted.count(), order == Qt::AscendingOrder ? 3 : 4);
+      QCOMPARE(static_cast<quint64>(model.rowCount()), static_cast<quint64>(*expected));
+      for (int r = 1; r < model.rowCount(); ++r) QVERIFY(order == Qt::AscendingOrder ? tokens(r - 1) <= tokens(r) : tokens(r - 1) >= tokens(r));
+      QCOMPARE(model.rowNear(*model.idAt(5)), 5);
+    }
+    model.sort(-1);
+    QTRY_COMPARE(counted.count(), 5);
+    QVERIFY(*model.idAt(0) > *model.idAt(1));
     model.clear();
     QCOMPARE(model.rowCount(), 0);
   }

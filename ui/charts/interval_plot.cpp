@@ -13,7 +13,7 @@
 namespace retort::ui {
 namespace {
 
-constexpr int kRow = 30, kFoot = 40;
+constexpr int kRow = 30, kFoot = 40, kHead = 20;
 
 QString tickText(double value, bool percent) { return percent ? percentText(value, 0) : significantText(value, 3); }
 
@@ -48,8 +48,15 @@ void IntervalPlot::setRows(QList<Row> rows, const QString& axis, double least, d
   update();
 }
 
-QSize IntervalPlot::sizeHint() const { return {480, static_cast<int>(m_rows.size()) * kRow + kFoot}; }
-QSize IntervalPlot::minimumSizeHint() const { return {300, static_cast<int>(m_rows.size()) * kRow + kFoot}; }
+void IntervalPlot::setLevels(QList<PlotLevel> levels) {
+  m_levels = std::move(levels);
+  updateGeometry();
+  update();
+}
+
+int IntervalPlot::head() const { return m_levels.isEmpty() ? 0 : kHead; }
+QSize IntervalPlot::sizeHint() const { return {480, head() + static_cast<int>(m_rows.size()) * kRow + kFoot}; }
+QSize IntervalPlot::minimumSizeHint() const { return {300, head() + static_cast<int>(m_rows.size()) * kRow + kFoot}; }
 
 void IntervalPlot::paintEvent(QPaintEvent*) {
   if (m_rows.isEmpty()) return;
@@ -63,18 +70,30 @@ void IntervalPlot::paintEvent(QPaintEvent*) {
     textWidth = std::max(textWidth, QFontMetrics(mono).horizontalAdvance(row.text));
   }
   nameWidth = std::min(nameWidth, width() / 3);
-  const double left = nameWidth + 16, right = std::max(left + 60, width() - textWidth - 20.0), bottom = static_cast<double>(m_rows.size()) * kRow;
+  const double left = nameWidth + 16, right = std::max(left + 60, width() - textWidth - 20.0), top = head(), bottom = top + static_cast<double>(m_rows.size()) * kRow;
   auto x = [&](double v) { return left + (v - m_least) / std::max(m_most - m_least, 1e-12) * (right - left); };
   p.setFont(mono);
   for (double tick : niceTicks(m_least, m_most, std::max(2, static_cast<int>((right - left) / 70)))) {
     p.setPen(QPen(theme.color(Role::Sunken), 1));
-    p.drawLine(QPointF(x(tick), 0), QPointF(x(tick), bottom));
+    p.drawLine(QPointF(x(tick), top), QPointF(x(tick), bottom));
     p.setPen(theme.color(Role::Muted));
     p.drawText(QRectF(x(tick) - 40, bottom + 2, 80, 16), Qt::AlignCenter, tickText(tick, m_percent));
   }
   p.setFont(theme.font(Type::Caption));
   p.drawText(QRectF(left, bottom + 18, right - left, 18), Qt::AlignCenter, m_axis);
-  double y = kRow / 2.0;
+  double taken = -1e9;   // right end of the label before: two labels that would meet stand on one line each side
+  for (const PlotLevel& level : m_levels) {
+    const QColor colour = theme.series(level.series);
+    p.setPen(QPen(colour, 1, Qt::DashLine));
+    p.drawLine(QPointF(x(level.value), top - 3), QPointF(x(level.value), bottom));
+    const double w = QFontMetrics(p.font()).horizontalAdvance(level.name);
+    double at = std::clamp(x(level.value) - w / 2, left, std::max(left, static_cast<double>(width()) - w));
+    if (at < taken + 8) at = taken + 8;
+    taken = at + w;
+    p.setPen(colour);
+    p.drawText(QPointF(at, top - 7), level.name);
+  }
+  double y = top + kRow / 2.0;
   for (const Row& row : m_rows) {
     const QColor colour = theme.series(row.series);
     p.setFont(body);
@@ -105,6 +124,11 @@ void ScatterPlot::setDots(QList<Dot> dots, const QString& xAxis, const QString& 
   QStringList words;
   for (const Dot& dot : m_dots) words << QStringLiteral("%1: %2, %3").arg(dot.name, significantText(dot.x, 3), tickText(dot.y, yPercent));
   setAccessibleName(QStringLiteral("%1 / %2. %3").arg(xAxis, yAxis, words.join(QStringLiteral("; "))));
+  update();
+}
+
+void ScatterPlot::setLevels(QList<PlotLevel> levels) {
+  m_levels = std::move(levels);
   update();
 }
 
@@ -144,6 +168,10 @@ void ScatterPlot::paintEvent(QPaintEvent*) {
   p.rotate(-90);
   p.drawText(QRectF(-box.height() / 2, -9, box.height(), 18), Qt::AlignCenter, m_yAxis);
   p.restore();
+  for (const PlotLevel& level : m_levels) {
+    p.setPen(QPen(theme.series(level.series), 1, Qt::DashLine));
+    p.drawLine(at(0, level.value), at(xHigh, level.value));
+  }
   for (const Dot& dot : m_dots) {
     const QColor colour = theme.series(dot.series);
     const QPointF where = at(dot.x, dot.y);

@@ -5,6 +5,13 @@
 
 namespace retort::ui {
 
+/// A labelled line across a plot at the value of a model that others are held against (teacher, base model).
+struct PlotLevel {
+  QString name;
+  double value;
+  int series;
+};
+
 class IntervalPlot : public QWidget {
   Q_OBJECT
  public:
@@ -18,6 +25,8 @@ class IntervalPlot : public QWidget {
   /// `axis` is the title with its unit; values are drawn between `least` and `most` (widened where rows lie outside).
   void setRows(QList<Row> rows, const QString& axis, double least, double most, bool percent);
   [[nodiscard]] const QList<Row>& rows() const { return m_rows; }
+  void setLevels(QList<PlotLevel> levels);
+  [[nodiscard]] const QList<PlotLevel>& levels() const { return m_levels; }
   [[nodiscard]] QSize sizeHint() const override;
   [[nodiscard]] QSize minimumSizeHint() const override;
 
@@ -25,7 +34,9 @@ class IntervalPlot : public QWidget {
   void paintEvent(QPaintEvent* event) override;
 
  private:
+  [[nodiscard]] int head() const;    ///< room above the rows for the levels' names
   QList<Row> m_rows;
+  QList<PlotLevel> m_levels;
   QString m_axis;
   double m_least = 0, m_most = 1;
   bool m_percent = true;
@@ -44,6 +55,8 @@ class ScatterPlot : public QWidget {
   explicit ScatterPlot(QWidget* parent = nullptr);
   void setDots(QList<Dot> dots, const QString& xAxis, const QString& yAxis, bool yPercent);
   [[nodiscard]] const QList<Dot>& dots() const { return m_dots; }
+  /// Across the plot at these y.
+  void setLevels(QList<PlotLevel> levels);
   [[nodiscard]] QSize sizeHint() const override { return {360, 260}; }
   [[nodiscard]] QSize minimumSizeHint() const override { return {240, 180}; }
 
@@ -52,6 +65,7 @@ class ScatterPlot : public QWidget {
 
  private:
   QList<Dot> m_dots;
+  QList<PlotLevel> m_levels;
   QString m_xAxis, m_yAxis;
   bool m_yPercent = true;
 };

@@ -339,6 +339,10 @@ void LineChart::setLevel(const QString& name, double y, int series) {
   m->schedule();
 }
 
+bool LineChart::hasLevel(const QString& name) const {
+  return std::any_of(m->levels.begin(), m->levels.end(), [&](const Level& level) { return level.name == name; });
+}
+
 void LineChart::setSmoothing(double weight) {
   m->smoothing = std::clamp(weight, 0.0, 0.999);
   for (auto& line : m->lines) {

@@ -29,6 +29,7 @@ class LineChart : public QWidget {
   [[nodiscard]] const Series& smoothed(int line) const;
   /// A labelled horizontal line (the teacher, the base model); nan removes it.
   void setLevel(const QString& name, double y, int series);
+  [[nodiscard]] bool hasLevel(const QString& name) const;
 
   void setSmoothing(double weight);           ///< 0 to 0.999
   void setLogY(bool on);

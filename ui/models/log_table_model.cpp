@@ -2,6 +2,10 @@
 #include "ui/models/log_table_model.h"
 
 #include <algorithm>
+#include <limits>
+#include <numeric>
+#include <span>
+#include <tuple>
 
 #include "ui/widgets/text.h"
 
@@ -9,10 +13,46 @@ namespace retort::ui {
 namespace {
 
 struct Answer {
-  std::shared_ptr<const std::vector<std::uint32_t>> ids;
+  std::shared_ptr<const std::vector<std::uint32_t>> ids, order;
   quint64 total = 0;
   std::optional<Error> error;
 };
+
+/// What a row is sorted by in `column`: a number, or words.
+struct Key {
+  std::int64_t number = 0;
+  std::string words;
+};
+Key keyOf(const logs::Row& row, int column) {
+  constexpr std::int64_t kNone = std::numeric_limits<std::int64_t>::min();   // what is missing comes first
+  switch (column) {
+    case LogTableModel::Time: return {row.timeUs.value_or(kNone), {}};
+    case LogTableModel::InTokens: return {row.inputTokens.value_or(kNone), {}};
+    case LogTableModel::OutTokens: return {row.outputTokens.value_or(kNone), {}};
+    case LogTableModel::Latency: return {row.latencyMs.value_or(kNone), {}};
+    case LogTableModel::Model: return {0, row.model};
+    case LogTableModel::Status: return {0, row.status};
+    default: return {0, row.preview.substr(0, 40)};
+  }
+}
+
+/// The ids in the order of a column's values; only the keys are kept, so a million rows stay small.
+Result<std::vector<std::uint32_t>> ordered(const logs::LogStore& store, const std::vector<std::uint32_t>& ids, int column, Qt::SortOrder order, std::stop_token stop) {
+  constexpr std::size_t kBatch = 4096;
+  std::vector<Key> keys;
+  keys.reserve(ids.size());
+  for (std::size_t i = 0; i < ids.size(); i += kBatch) {
+    if (stop.stop_requested()) return cancelledError("Sorting");
+    RETORT_TRY(const auto rows, store.rows(std::span(ids).subspan(i, std::min(kBatch, ids.size() - i))));
+    for (const auto& row : rows) keys.push_back(keyOf(row, column));
+  }
+  std::vector<std::uint32_t> at(ids.size());
+  std::iota(at.begin(), at.end(), 0u);
+  const auto less = [&](std::uint32_t a, std::uint32_t b) { return std::tie(keys[a].number, keys[a].words) < std::tie(keys[b].number, keys[b].words); };
+  std::stable_sort(at.begin(), at.end(), [&](std::uint32_t a, std::uint32_t b) { return order == Qt::AscendingOrder ? less(a, b) : less(b, a); });
+  for (auto& i : at) i = ids[i];
+  return at;
+}
 
 QString timeText(std::optional<std::int64_t> us) {
   if (!us) return QStringLiteral("–");
@@ -26,23 +66,32 @@ LogTableModel::LogTableModel(QObject* parent) : QAbstractTableModel(parent), m_p
 
 void LogTableModel::query(std::shared_ptr<logs::LogStore> store, const logs::Filter& filter) {
   if (!store) return clear();
-  m_query.ask(this, [store, filter](std::stop_token stop) {
+  m_filter = filter;
+  m_query.ask(this, [store, filter, column = m_sortColumn, sorted = m_sortOrder](std::stop_token stop) {
     Answer answer;
-    auto ids = store->ids(filter, stop);
-    if (ids.ok()) answer.ids = std::make_shared<const std::vector<std::uint32_t>>(std::move(*ids));
-    else answer.error = ids.error();
     answer.total = store->size();
+    auto ids = store->ids(filter, stop);
+    if (!ids.ok()) {
+      answer.error = ids.error();
+      return answer;
+    }
+    answer.ids = std::make_shared<const std::vector<std::uint32_t>>(std::move(*ids));
+    if (column < 0) return answer;
+    auto order = ordered(*store, *answer.ids, column, sorted, stop);
+    if (order.ok()) answer.order = std::make_shared<const std::vector<std::uint32_t>>(std::move(*order));
+    else answer.error = order.error();
     return answer;
   }, [this, store](Answer answer) {
     if (answer.error) {
       if (!isCancelled(*answer.error)) Q_EMIT failed(*answer.error);
       return;
     }
-    const bool same = m_store == store && m_ids && *m_ids == *answer.ids;
+    const bool same = m_store == store && m_ids && *m_ids == *answer.ids && bool(m_order) == bool(answer.order) && (!m_order || *m_order == *answer.order);
     if (!same) {
       beginResetModel();
       m_store = store;
       m_ids = std::move(answer.ids);
+      m_order = std::move(answer.order);
       m_pages.clear();
       m_asked.clear();
       ++m_generation;
@@ -57,37 +106,36 @@ void LogTableModel::clear() {
   beginResetModel();
   m_store.reset();
   m_ids.reset();
+  m_order.reset();
   m_pages.clear();
   m_asked.clear();
   ++m_generation;
   endResetModel();
 }
 
-void LogTableModel::setNewestFirst(bool on) {
-  if (on == m_newestFirst) return;
-  beginResetModel();
-  m_newestFirst = on;
-  m_pages.clear();
-  m_asked.clear();
-  ++m_generation;
-  endResetModel();
+void LogTableModel::sort(int column, Qt::SortOrder order) {
+  if (column == m_sortColumn && order == m_sortOrder) return;
+  m_sortColumn = column;
+  m_sortOrder = order;
+  if (m_store) query(m_store, m_filter);
 }
 
-std::size_t LogTableModel::place(int row) const {
+std::uint32_t LogTableModel::idOf(int row) const {
   const auto i = static_cast<std::size_t>(row);
-  return m_newestFirst ? m_ids->size() - 1 - i : i;
+  return m_order ? (*m_order)[i] : (*m_ids)[m_ids->size() - 1 - i];
 }
 
 std::optional<std::uint32_t> LogTableModel::idAt(int row) const {
   if (row < 0 || row >= rowCount()) return {};
-  return (*m_ids)[place(row)];
+  return idOf(row);
 }
 
 int LogTableModel::rowNear(std::uint32_t id) const {
   if (!m_ids || m_ids->empty()) return -1;
   auto at = static_cast<std::size_t>(std::lower_bound(m_ids->begin(), m_ids->end(), id) - m_ids->begin());
   at = std::min(at, m_ids->size() - 1);
-  const std::size_t row = m_newestFirst ? m_ids->size() - 1 - at : at;
+  std::size_t row = m_ids->size() - 1 - at;
+  if (m_order) row = static_cast<std::size_t>(std::find(m_order->begin(), m_order->end(), (*m_ids)[at]) - m_order->begin());
   return row < static_cast<std::size_t>(rowCount()) ? static_cast<int>(row) : -1;
 }
 
@@ -111,7 +159,7 @@ void LogTableModel::fetch(int page) const {
   m_asked.insert(page);
   const int first = page * kPage, last = std::min(rowCount(), first + kPage);
   std::vector<std::uint32_t> ids;
-  for (int row = first; row < last; ++row) ids.push_back((*m_ids)[place(row)]);
+  for (int row = first; row < last; ++row) ids.push_back(idOf(row));
   auto* self = const_cast<LogTableModel*>(this);
   runAsync(queryPool(), self, [store = m_store, ids = std::move(ids)] { return store->rows(ids); },
            [self, page, first, last, generation = m_generation](Result<std::vector<logs::Row>> rows) {

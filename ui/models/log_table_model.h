@@ -26,9 +26,8 @@ class LogTableModel : public QAbstractTableModel {
   [[nodiscard]] std::optional<std::uint32_t> idAt(int row) const;
   /// Row of the record `id`, or of the first one behind it; -1 when there is none.
   [[nodiscard]] int rowNear(std::uint32_t id) const;
-  /// Newest first (the default) or oldest first.
-  void setNewestFirst(bool on);
-  [[nodiscard]] bool isNewestFirst() const { return m_newestFirst; }
+  /// By a column's values, on a thread; -1: the newest import first, as at the beginning.
+  void sort(int column, Qt::SortOrder order = Qt::AscendingOrder) override;
 
   [[nodiscard]] int rowCount(const QModelIndex& parent = {}) const override;
   [[nodiscard]] int columnCount(const QModelIndex& parent = {}) const override;
@@ -43,15 +42,18 @@ class LogTableModel : public QAbstractTableModel {
   static constexpr int kPage = 128;
   [[nodiscard]] const logs::Row* cached(int row) const;
   void fetch(int page) const;
-  [[nodiscard]] std::size_t place(int row) const;
+  [[nodiscard]] std::uint32_t idOf(int row) const;
 
   std::shared_ptr<logs::LogStore> m_store;
-  std::shared_ptr<const std::vector<std::uint32_t>> m_ids;
+  std::shared_ptr<const std::vector<std::uint32_t>> m_ids;      ///< rising
+  std::shared_ptr<const std::vector<std::uint32_t>> m_order;    ///< as shown, where sorted by a column; else null
+  logs::Filter m_filter;
+  int m_sortColumn = -1;
+  Qt::SortOrder m_sortOrder = Qt::AscendingOrder;
   Latest m_query;
   mutable QCache<int, std::vector<logs::Row>> m_pages;
   mutable QSet<int> m_asked;
   quint64 m_generation = 0;
-  bool m_newestFirst = true;
 };
 
 }  // namespace retort::ui

@@ -2,6 +2,7 @@
 #include "ui/models/run_table_model.h"
 
 #include <QDateTime>
+#include <algorithm>
 
 #include "ui/widgets/text.h"
 
@@ -13,6 +14,55 @@ double secondsTaken(const job::State& state) {
   return static_cast<double>(std::max<qint64>(0, end - state.started)) / 1000;
 }
 
+void RunTableModel::arrange(std::vector<RunEntry>& runs) const {
+  if (m_sortColumn < 0) return;
+  const auto number = [this](const RunEntry& r) -> double {
+    const run::RunSummary& s = r.summary;
+    switch (m_sortColumn) {
+      case Phase: return static_cast<double>(s.state.phase);
+      case Progress: return s.state.of > 0 ? static_cast<double>(s.state.step) / static_cast<double>(s.state.of) : 0;
+      case BestNll:
+      case Curve: return s.bestNll.value_or(1e300);
+      case Time: return secondsTaken(s.state);
+      case Started: return static_cast<double>(s.state.started);
+      default: return 0;
+    }
+  };
+  const auto words = [this](const RunEntry& r) -> const std::string& {
+    static const std::string none;
+    switch (m_sortColumn) {
+      case Name: return r.summary.name;
+      case Student: return r.summary.student;
+      case Teacher: return r.summary.teacher;
+      case Method: return r.summary.method;
+      default: return none;
+    }
+  };
+  const auto less = [&](const RunEntry& a, const RunEntry& b) {
+    const double x = number(a), y = number(b);
+    return x != y ? x < y : words(a) < words(b);
+  };
+  std::stable_sort(runs.begin(), runs.end(), [&](const RunEntry& a, const RunEntry& b) { return m_sortOrder == Qt::AscendingOrder ? less(a, b) : less(b, a); });
+}
+
+// The chosen rows stay chosen: what a view remembers moves with its run.
+void RunTableModel::sort(int column, Qt::SortOrder order) {
+  m_sortColumn = column;
+  m_sortOrder = order;
+  auto now = m_session->inventory().runs;
+  arrange(now);
+  Q_EMIT layoutAboutToBeChanged({}, VerticalSortHint);
+  const QModelIndexList before = persistentIndexList();
+  std::vector<std::string> ids;
+  for (const QModelIndex& i : before) ids.push_back(i.row() < rowCount() ? m_runs[static_cast<std::size_t>(i.row())].summary.id : std::string());
+  m_runs = std::move(now);
+  for (qsizetype i = 0; i < before.size(); ++i) {
+    const int row = rowOf(ids[static_cast<std::size_t>(i)]);
+    changePersistentIndex(before[i], row >= 0 ? index(row, before[i].column()) : QModelIndex());
+  }
+  Q_EMIT layoutChanged({}, VerticalSortHint);
+}
+
 RunTableModel::RunTableModel(Session* session, QObject* parent) : QAbstractTableModel(parent), m_session(session) {
   connect(session, &Session::runsChanged, this, &RunTableModel::refresh);
   m_runs = session->inventory().runs;
@@ -20,7 +70,8 @@ RunTableModel::RunTableModel(Session* session, QObject* parent) : QAbstractTable
 
 // Same runs in the same order (the common case, once a tick): only the cells change, so selection and scroll stay.
 void RunTableModel::refresh() {
-  const auto& now = m_session->inventory().runs;
+  auto now = m_session->inventory().runs;
+  arrange(now);
   bool same = now.size() == m_runs.size();
   for (std::size_t i = 0; same && i < now.size(); ++i) same = now[i].summary.id == m_runs[i].summary.id;
   if (same) {

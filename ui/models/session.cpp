@@ -7,7 +7,6 @@
 
 #include "base/ids.h"
 #include "job/job_folder.h"
-#include "logs/generate.h"
 #include "run/metric_series.h"
 #include "run/supervisor.h"
 #include "ui/widgets/text.h"
@@ -121,9 +120,7 @@ Session::Session(Workspace workspace, QObject* parent)
   refresh();
 }
 
-Session::~Session() {
-  if (m_task) m_task->cancel();
-}
+Session::~Session() = default;
 
 void Session::refresh() {
   if (m_looking) {
@@ -161,55 +158,34 @@ void Session::take(Inventory inventory, std::shared_ptr<logs::LogStore> logs, st
   if (first || before.exports != m_inventory.exports) Q_EMIT exportsChanged();
   if (first || logsNew) Q_EMIT logsChanged();
   if (first) Q_EMIT loaded();
+  if (first) wakeSupervisor();
   if (std::exchange(m_again, false)) refresh();
 }
 
-Task* Session::begin(const QString& title, std::function<Result<logs::ImportSummary>(std::stop_token, const ProgressFn&)> work) {
-  if (m_task) return nullptr;
-  auto* task = new Task(title, this);
-  m_task = task;
-  const ProgressFn progress = progressTo(task, [task](const Progress& p) { task->report(p); });
-  runAsync(taskPool(), task, [work = std::move(work), progress, token = task->token()] { return work(token, progress); },
-           [this, task](Result<logs::ImportSummary> result) {
-             if (result.ok()) task->summary = *result;
-             m_task = nullptr;
-             task->end(result.ok() ? std::optional<Error>() : result.error());
-             task->deleteLater();
-             refresh();
-             Q_EMIT taskChanged();
-           });
-  Q_EMIT taskChanged();
-  return task;
+// Work that was queued when the machine went down has nobody who would start it.
+void Session::wakeSupervisor() {
+  const auto waits = [](const job::State& s) { return s.phase == job::Phase::queued; };
+  const bool any = std::any_of(m_inventory.runs.begin(), m_inventory.runs.end(), [&](const RunEntry& r) { return waits(r.summary.state); }) ||
+                   std::any_of(m_inventory.jobs.begin(), m_inventory.jobs.end(), [&](const run::JobSummary& j) { return waits(j.state); });
+  if (any && !m_workspace.isReadOnly()) runAsync(queryPool(), this, [workspace = m_workspace] { return run::ensureSupervisor(workspace); }, [](const Status&) {});
 }
 
-Task* Session::importLogs(const QStringList& paths) {
-  logs::ImportOptions options;
-  for (const QString& path : paths) options.sources.emplace_back(ss(path));
-  const QString title = paths.size() == 1 ? tr("Importing %1").arg(qs(options.sources.front().filename().string())) : tr("Importing %n sources", nullptr, static_cast<int>(paths.size()));
-  return begin(title, [options, db = m_workspace.logsDb()](std::stop_token stop, const ProgressFn& progress) {
-    return logs::importLogs(db, options, stop, progress);
-  });
+const run::JobSummary* Session::unfinished(const std::vector<std::string>& kinds) const {
+  for (const auto& j : m_inventory.jobs)
+    if (!job::isFinal(j.state.phase) && std::find(kinds.begin(), kinds.end(), j.kind) != kinds.end()) return &j;
+  return nullptr;
 }
 
-Task* Session::importSample() {
-  const auto folder = m_workspace.root() / "sample";
-  return begin(tr("Making the sample logs"), [folder, db = m_workspace.logsDb()](std::stop_token stop, const ProgressFn& progress) -> Result<logs::ImportSummary> {
-    const auto tree = folder / "logs";
-    std::error_code ignored;
-    if (!std::filesystem::exists(tree, ignored)) {
-      RETORT_CHECK(makeFolders(folder));
-      logs::GenerateOptions options;
-      options.records = kSampleRecords;
-      options.isTree = true;
-      RETORT_TRY([[maybe_unused]] const auto made, logs::generateLogs(tree, options, stop, progress));
-    }
-    logs::ImportOptions options;
-    options.sources.push_back(tree);
-    return logs::importLogs(db, options, stop, progress);
-  });
+void Session::importLogs(const QStringList& paths, QObject* context, Started then) {
+  Json sources = Json::array();
+  for (const QString& path : paths) sources.push_back(ss(path));
+  const std::string name = paths.size() == 1 ? std::filesystem::path(ss(paths.front())).filename().string() : ss(tr("%n sources", nullptr, static_cast<int>(paths.size())));
+  startJob("import", name, {{"sources", sources}}, context, std::move(then));
 }
 
-void Session::startJob(const std::string& kind, const std::string& name, const Json& params, QObject* context, std::function<void(Result<std::string>)> then) {
+void Session::importSample(QObject* context, Started then) { startJob("sample", ss(tr("sample logs")), {{"records", kSampleRecords}}, context, std::move(then)); }
+
+void Session::startJob(const std::string& kind, const std::string& name, const Json& params, QObject* context, Started then) {
   Json spec = {{"schema", "retort.job/1"}, {"kind", kind}, {"name", name}, {"params", params}};
   runAsync(queryPool(), context, [workspace = m_workspace, spec]() -> Result<std::string> {
     RETORT_CHECK(workspace.requireWritable());

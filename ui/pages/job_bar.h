@@ -1,7 +1,8 @@
-// The newest unfinished job of one kind as a bar with stop on its page; tells when one ended.
+// The newest unfinished job of some kinds as a bar on its page, with stop, resume and the next step; tells when one ended.
 #pragma once
 #include <QWidget>
 #include <string>
+#include <vector>
 
 #include "ui/models/session.h"
 #include "ui/widgets/controls.h"
@@ -11,18 +12,30 @@ namespace retort::ui {
 class JobBar : public QWidget {
   Q_OBJECT
  public:
-  JobBar(Session* session, std::string kind, QWidget* parent = nullptr);
+  JobBar(Session* session, std::vector<std::string> kinds, QWidget* parent = nullptr);
+  /// Waits for this job's end even where it ends before the next look.
+  void follow(const std::string& id);
+  /// A button that opens the job shown (for jobs with a page of their own).
+  void setOpen(const QString& text);
+  [[nodiscard]] const std::string& jobId() const { return m_id; }
 
  Q_SIGNALS:
   void ended(const retort::job::State& state);
+  void openWanted(const QString& id);
 
  private:
   void refresh();
+  using QWidget::show;
+  void show(const run::JobSummary& active);
+  void send(const char* word);
   Session* m_session;
-  std::string m_kind, m_id;
+  std::vector<std::string> m_kinds;
+  std::string m_id;                        ///< shown
+  std::vector<std::string> m_waited;       ///< whose end is still to be told
+  bool m_asked = false;
   PlainLabel* m_title;
   ProgressLine* m_line;
-  QPushButton* m_stop;
+  QPushButton *m_open, *m_resume, *m_stop;
 };
 
 }  // namespace retort::ui

@@ -3,7 +3,6 @@
 
 #include <QPainter>
 
-#include "ui/widgets/text.h"
 
 namespace retort::ui {
 
@@ -57,45 +56,6 @@ void Skeleton::paintEvent(QPaintEvent*) {
     p.drawRoundedRect(160, y, 80 + (i * 37) % 60, 10, 3, 3);
     p.drawRoundedRect(320, y, std::max(40, width() - 420 - (i * 71) % 160), 10, 3, 3);
   }
-}
-
-TaskBar::TaskBar(Session* session, QWidget* parent) : QWidget(parent), m_session(session) {
-  setObjectName(QStringLiteral("taskBar"));
-  auto* row = new QHBoxLayout(this);
-  row->setContentsMargins(0, 0, 0, 0);
-  row->setSpacing(12);
-  auto* column = new QVBoxLayout;
-  column->setSpacing(4);
-  m_title = new PlainLabel({}, Type::Body, this);
-  column->addWidget(m_title);
-  m_line = new ProgressLine(this);
-  column->addWidget(m_line);
-  row->addLayout(column, 1);
-  m_cancel = button(tr("Cancel import"), QStringLiteral("cancelImport"), {}, this);
-  row->addWidget(m_cancel, 0, Qt::AlignVCenter);
-  connect(m_cancel, &QPushButton::clicked, this, [this] {
-    if (!m_task) return;
-    m_task->cancel();
-    m_cancel->setEnabled(false);
-    m_cancel->setText(tr("Stopping…"));
-  });
-  connect(session, &Session::taskChanged, this, &TaskBar::follow);
-  follow();
-}
-
-void TaskBar::follow() {
-  Task* task = m_session->task();
-  setVisible(task != nullptr);
-  if (!task || task == m_task) return;
-  m_task = task;
-  m_cancel->setEnabled(true);
-  m_cancel->setText(tr("Cancel import"));
-  m_title->setText(task->title());
-  m_line->set(0, 0, tr("Starting"));
-  connect(task, &Task::progressed, this, [this, task] {
-    const Progress& p = task->progress();
-    m_line->set(p.done, p.of, (p.stage.empty() ? QString() : qs(p.stage) + QStringLiteral(" · ")) + progressText(p.done, p.of, qs(p.unit), p.secondsLeft));
-  });
 }
 
 }  // namespace retort::ui

@@ -56,19 +56,4 @@ class Skeleton : public QWidget {
   void paintEvent(QPaintEvent* event) override;
 };
 
-/// A bar with cancel for the session's import, shown only while there is one.
-class TaskBar : public QWidget {
-  Q_OBJECT
- public:
-  explicit TaskBar(Session* session, QWidget* parent = nullptr);
-
- private:
-  void follow();
-  Session* m_session;
-  QPointer<Task> m_task;
-  PlainLabel* m_title;
-  ProgressLine* m_line;
-  QPushButton* m_cancel;
-};
-
 }  // namespace retort::ui

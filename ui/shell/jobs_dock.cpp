@@ -10,25 +10,36 @@
 namespace retort::ui {
 namespace {
 
-struct Item {
-  std::string id;
-  QString title, page;
-  job::State state;
-  std::filesystem::path folder;
-};
-
 constexpr std::size_t kEnded = 6;
+
+/// The page that shows a job of `kind`.
+QString pageOf(const std::string& kind) {
+  if (kind == "import" || kind == "sample") return QStringLiteral("logs");
+  if (kind == "dataset") return QStringLiteral("datasets");
+  if (kind == "evaluate" || kind == "export") return qs(kind);
+  return kind == "distil" || kind == "demo" ? QStringLiteral("distil") : QString();
+}
 
 }  // namespace
 
 QString jobTitle(const run::JobSummary& job) {
   const QString name = job.name.empty() ? qs(job.id) : qs(job.name);
   if (job.kind == "import") return JobsDock::tr("Import: %1").arg(name);
+  if (job.kind == "sample") return JobsDock::tr("Sample logs");
+  if (job.kind == "dataset") return JobsDock::tr("Dataset: %1").arg(name);
   if (job.kind == "evaluate") return JobsDock::tr("Evaluation: %1").arg(name);
   if (job.kind == "export") return JobsDock::tr("Export: %1").arg(name);
   if (job.kind == "distil") return JobsDock::tr("Distil: %1").arg(name);
   if (job.kind == "demo") return JobsDock::tr("Demo: %1").arg(name);
   return qs(job.kind) + QStringLiteral(": ") + name;
+}
+
+QString stateLine(const job::State& s) {
+  if (s.phase == job::Phase::queued) return JobsDock::tr("waiting for its turn");
+  if (s.phase == job::Phase::interrupted) return JobsDock::tr("interrupted; it can go on from where it was");
+  const QString words = s.step > 0 || s.of > 0 ? progressText(s.step, s.of, {}, s.secondsLeft) : QString();
+  if (s.stage.empty()) return words.isEmpty() ? phaseLook(s.phase).text : words;
+  return words.isEmpty() ? qs(s.stage) : qs(s.stage) + QStringLiteral(" · ") + words;
 }
 
 JobsDock::JobsDock(QWidget* parent) : QDockWidget(tr("Jobs"), parent) {
@@ -66,6 +77,53 @@ void JobsDock::setSession(Session* session) {
   refresh();
 }
 
+/// A button that asks the item's process; out of use once pressed.
+QToolButton* JobsDock::asker(const Item& item, const QString& iconName, const QString& name, const char* word, QWidget* box) {
+  auto* b = iconButton(iconName, name, QString::fromLatin1(word), box);
+  connect(b, &QToolButton::clicked, this, [this, folder = item.folder, word, b] {
+    b->setEnabled(false);
+    if (m_session) m_session->control(folder, word, b, [](const Status&) {});
+  });
+  return b;
+}
+
+QWidget* JobsDock::makeItem(const Item& item) {
+  auto* box = new QWidget(m_inside);
+  auto* column = new QVBoxLayout(box);
+  column->setContentsMargins(0, 2, 0, 8);
+  column->setSpacing(4);
+  auto* row = new QHBoxLayout;
+  row->setSpacing(6);
+  auto* title = new PlainLabel(item.title, Type::Body, box);
+  title->setElided(Qt::ElideRight);
+  title->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+  row->addWidget(title, 1);
+  const PhaseLook look = phaseLook(item.state.phase);
+  auto* chip = new Chip(box);
+  chip->set(look.text, look.icon, look.role);
+  row->addWidget(chip);
+  const job::Phase phase = item.state.phase;
+  if (!job::isActive(phase) && phase != job::Phase::done && phase != job::Phase::queued) row->addWidget(asker(item, QStringLiteral("resume"), tr("Resume %1").arg(item.title), "resume", box));
+  if (!job::isFinal(phase)) row->addWidget(asker(item, QStringLiteral("stop"), tr("Stop %1").arg(item.title), "stop-save", box));
+  if (!item.page.isEmpty()) {
+    auto* open = iconButton(QStringLiteral("chevron-right"), tr("Open %1").arg(item.title), QStringLiteral("openJob"), box);
+    const QString argument = item.page == QLatin1String("runs") ? qs(item.id) : item.page == QLatin1String("distil") ? QStringLiteral("job:") + qs(item.id) : QString();
+    connect(open, &QToolButton::clicked, this, [this, page = item.page, argument] { Q_EMIT navigate(page, argument); });
+    row->addWidget(open);
+  }
+  column->addLayout(row);
+  if (!job::isFinal(phase)) {
+    auto* line = new ProgressLine(box);
+    line->set(item.state.step, item.state.of > 0 ? item.state.of : 1, stateLine(item.state));
+    column->addWidget(line);
+  } else if (item.state.error.is_object() && phase == job::Phase::failed) {
+    auto* why = caption(qs(job::errorFromJson(item.state.error).text()), box);
+    why->setWordWrap(true);
+    column->addWidget(why);
+  }
+  return box;
+}
+
 void JobsDock::refresh() {
   if (!isVisible()) return;
   while (QLayoutItem* item = m_column->takeAt(0)) {
@@ -89,53 +147,12 @@ void JobsDock::refresh() {
     for (const auto& r : m_session->inventory().runs)
       sort({r.summary.id, r.summary.name.empty() ? qs(r.summary.id) : tr("Run: %1").arg(qs(r.summary.name)), QStringLiteral("runs"), r.summary.state, w.runs() / r.summary.id});
     for (const auto& j : m_session->inventory().jobs)
-      sort({j.id, jobTitle(j), j.kind == "evaluate" ? QStringLiteral("evaluate") : j.kind == "export" ? QStringLiteral("export") : QString(), j.state, w.jobs() / j.id});
+      sort({j.id, jobTitle(j), pageOf(j.kind), j.state, w.jobs() / j.id});
   }
   auto group = [this](const QString& name, const std::vector<Item>& items) {
     if (items.empty()) return;
     m_column->addWidget(section(name, m_inside));
-    for (const Item& item : items) {
-      auto* box = new QWidget(m_inside);
-      auto* column = new QVBoxLayout(box);
-      column->setContentsMargins(0, 2, 0, 8);
-      column->setSpacing(4);
-      auto* row = new QHBoxLayout;
-      row->setSpacing(6);
-      auto* title = new PlainLabel(item.title, Type::Body, box);
-      title->setElided(Qt::ElideRight);
-      title->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
-      row->addWidget(title, 1);
-      const PhaseLook look = phaseLook(item.state.phase);
-      auto* chip = new Chip(box);
-      chip->set(look.text, look.icon, look.role);
-      row->addWidget(chip);
-      if (!job::isFinal(item.state.phase)) {
-        auto* stop = iconButton(QStringLiteral("stop"), tr("Stop %1").arg(item.title), QStringLiteral("stopJob"), box);
-        connect(stop, &QToolButton::clicked, this, [this, folder = item.folder, stop] {
-          stop->setEnabled(false);
-          if (m_session) m_session->control(folder, "stop-save", stop, [](Status) {});
-        });
-        row->addWidget(stop);
-      }
-      if (!item.page.isEmpty()) {
-        auto* open = iconButton(QStringLiteral("chevron-right"), tr("Open %1").arg(item.title), QStringLiteral("openJob"), box);
-        connect(open, &QToolButton::clicked, this, [this, page = item.page, id = item.id] { Q_EMIT navigate(page, page == QLatin1String("runs") ? qs(id) : QString()); });
-        row->addWidget(open);
-      }
-      column->addLayout(row);
-      if (!job::isFinal(item.state.phase)) {
-        auto* line = new ProgressLine(box);
-        QString words = progressText(item.state.step, item.state.of, {}, item.state.secondsLeft);
-        if (!item.state.stage.empty()) words = qs(item.state.stage) + QStringLiteral(" · ") + words;
-        line->set(item.state.step, item.state.of > 0 ? item.state.of : 1, words);
-        column->addWidget(line);
-      } else if (item.state.error.is_object()) {
-        auto* why = caption(qs(job::errorFromJson(item.state.error).text()), box);
-        why->setWordWrap(true);
-        column->addWidget(why);
-      }
-      m_column->addWidget(box);
-    }
+    for (const Item& item : items) m_column->addWidget(makeItem(item));
   };
   group(tr("Running"), running);
   group(tr("Halted"), halted);

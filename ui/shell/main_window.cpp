@@ -5,15 +5,12 @@
 #include <QApplication>
 #include <QButtonGroup>
 #include <QCloseEvent>
-#include <QDir>
-#include <QFileDialog>
 #include <QMenu>
 #include <QSettings>
 #include <QStackedWidget>
 #include <QTranslator>
 
-#include "base/ids.h"
-#include "base/paths.h"
+#include "ui/assistant/assistant.h"
 #include "ui/pages/datasets/datasets_page.h"
 #include "ui/pages/distil/distil_page.h"
 #include "ui/pages/evaluate/evaluate_page.h"
@@ -21,16 +18,12 @@
 #include "ui/pages/logs/logs_page.h"
 #include "ui/pages/runs/runs_page.h"
 #include "ui/pages/start/start_page.h"
+#include "ui/shell/help.h"
 #include "ui/shell/icons.h"
 #include "ui/shell/jobs_dock.h"
-#include "ui/shell/palette.h"
 #include "ui/widgets/text.h"
 
 namespace retort::ui {
-namespace {
-constexpr int kRecent = 6;
-}
-
 void installTranslations() {
   for (const QString& language : {QStringLiteral("en"), QLocale().name().section(QLatin1Char('_'), 0, 0)}) {
     auto* translator = new QTranslator(qApp);
@@ -138,6 +131,7 @@ QWidget* MainWindow::makeTop() {
   m_readOnly = caption({}, bar);
   row->addWidget(m_readOnly);
   row->addStretch();
+  auto* help = iconButton(QStringLiteral("question"), tr("Help (F1)"), QStringLiteral("openHelp"), bar);
   m_search = iconButton(QStringLiteral("search"), tr("Find a command, page or run (Ctrl+K)"), QStringLiteral("openPalette"), bar);
   m_jobsButton = iconButton(QStringLiteral("jobs"), tr("Jobs (Ctrl+J)"), QStringLiteral("toggleJobs"), bar);
   m_jobsButton->setCheckable(true);
@@ -154,7 +148,8 @@ QWidget* MainWindow::makeTop() {
     group->addAction(action);
   }
   m_theme->setMenu(themes);
-  for (QToolButton* b : {m_search, m_jobsButton, m_theme}) row->addWidget(b);
+  for (QToolButton* b : {m_search, m_jobsButton, m_theme, help}) row->addWidget(b);
+  connect(help, &QToolButton::clicked, this, [this] { showHelp(currentPage()); });
   connect(m_search, &QToolButton::clicked, this, &MainWindow::showPalette);
   connect(m_jobsButton, &QToolButton::toggled, this, [this](bool on) { m_dock->setVisible(on); });
   return bar;
@@ -182,44 +177,6 @@ QWidget* MainWindow::makeStatus() {
   return m_statusLine;
 }
 
-void MainWindow::makeActions() {
-  auto add = [this](const QString& text, const QKeySequence& keys, auto slot) {
-    auto* action = new QAction(text, this);
-    action->setShortcut(keys);
-    addAction(action);
-    connect(action, &QAction::triggered, this, slot);
-    return action;
-  };
-  for (int i = 0; i < m_entries.size(); ++i)
-    m_entries[i].action = add(tr("Go to %1").arg(m_entries[i].title), QKeySequence(static_cast<int>(Qt::CTRL) | (Qt::Key_1 + i)), [this, name = m_entries[i].name] { showPage(name); });
-  add(tr("Show or hide jobs"), QKeySequence(Qt::CTRL | Qt::Key_J), [this] { m_jobsButton->toggle(); });
-  add(tr("Open a folder…"), QKeySequence(QKeySequence::Open), [this] { chooseFolder(); });
-  add(tr("Light theme"), {}, [this] { setTheme(1); });
-  add(tr("Dark theme"), {}, [this] { setTheme(2); });
-  add(tr("Theme as the system"), {}, [this] { setTheme(0); });
-  add(tr("Start page"), {}, [this] { showStart(); });
-  add(tr("Close the window; work goes on"), QKeySequence(QKeySequence::Quit), [this] { close(); });
-  // Not in the palette itself.
-  auto* palette = new QAction(this);
-  palette->setShortcut(QKeySequence(Qt::CTRL | Qt::Key_K));
-  addAction(palette);
-  connect(palette, &QAction::triggered, this, &MainWindow::showPalette);
-}
-
-void MainWindow::showPalette() {
-  QList<CommandPalette::Command> commands;
-  for (QAction* action : actions())
-    if (!action->text().isEmpty()) commands << CommandPalette::Command{action->text(), action->shortcut().toString(QKeySequence::NativeText), [action] { action->trigger(); }};
-  if (m_session)
-    for (const auto& r : m_session->inventory().runs) {
-      const QString id = qs(r.summary.id);
-      commands << CommandPalette::Command{tr("Run: %1").arg(r.summary.name.empty() ? id : qs(r.summary.name)), phaseLook(r.summary.state.phase).text, [this, id] { showPage(QStringLiteral("runs"), id); }};
-    }
-  auto* dialog = new CommandPalette(commands, this);
-  dialog->move(mapToGlobal(QPoint((width() - dialog->width()) / 2, 80)));
-  dialog->open();
-}
-
 void MainWindow::setTheme(int mode) {
   Theme::instance().setMode(static_cast<ThemeMode>(mode));
   settings()->setValue(QStringLiteral("theme"), mode);
@@ -228,91 +185,11 @@ void MainWindow::setTheme(int mode) {
   for (QAction* action : m_theme->menu()->actions()) action->setChecked(action->data().toInt() == mode);
 }
 
-QStringList MainWindow::recent() const { return settings()->value(QStringLiteral("recent")).toStringList(); }
-
-void MainWindow::remember(const QString& path) {
-  QStringList list = recent();
-  list.removeAll(path);
-  list.prepend(path);
-  while (list.size() > kRecent) list.removeLast();
-  settings()->setValue(QStringLiteral("recent"), list);
-}
-
-void MainWindow::fillSwitcher() {
-  QMenu* menu = m_project->menu();
-  menu->clear();
-  for (const QString& path : recent()) menu->addAction(icon(QStringLiteral("folder")), QDir::toNativeSeparators(path), this, [this, path] { openProject(path); });
-  menu->addSeparator();
-  menu->addAction(tr("Open a folder…"), this, &MainWindow::chooseFolder);
-  menu->addAction(tr("Start page"), this, [this] { showStart(); });
-}
-
-void MainWindow::chooseFolder() {
-  auto* dialog = new QFileDialog(this, tr("Open a project folder"));
-  dialog->setAttribute(Qt::WA_DeleteOnClose);
-  dialog->setFileMode(QFileDialog::Directory);
-  connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& path) { openProject(path, true); });
-  dialog->open();
-}
-
-void MainWindow::openSample(bool withDemo) {
-  m_wantsDemo = withDemo;
-  openProject(QDir(qs(userDataFolder().string())).filePath(QStringLiteral("sample-project")), true);
-}
-
-void MainWindow::openLast() {
-  const QStringList list = recent();
-  if (list.isEmpty()) showStart();
-  else openProject(list.front());
-}
-
-void MainWindow::openProject(const QString& path, bool create) {
-  const std::filesystem::path root = ss(QDir(path).absolutePath());
-  m_opening.ask(this, [root, create](std::stop_token) -> Result<Workspace> {
-    std::error_code ignored;
-    if (create && !std::filesystem::exists(root / "workspace.json", ignored)) {
-      RETORT_CHECK(makeFolders(root.parent_path()));
-      return Workspace::create(root, root.filename().string());
-    }
-    return Workspace::open(root);
-  }, [this](Result<Workspace> workspace) {
-    if (!workspace.ok()) return showStart(workspace.error());
-    const bool demo = std::exchange(m_wantsDemo, false) && listProducts(workspace->jobs()).empty() && !workspace->isReadOnly();
-    openSession(std::move(*workspace));
-    if (demo) m_session->startJob("demo", "Demo", {{"fast", true}}, this, [this](Result<std::string> id) {
-      if (!id.ok() && m_session) showStart(id.error());
-    });
-  });
-}
-
-void MainWindow::openSession(Workspace workspace) {
-  for (Entry& entry : m_entries)
-    if (entry.page) delete entry.page;
-  if (m_start) m_start->deleteLater();
-  m_dock->setSession(nullptr);
-  delete m_session;
-  m_session = new Session(std::move(workspace), this);
-  m_dock->setSession(m_session);
-  const Workspace& w = m_session->workspace();
-  const QString name = w.name().empty() ? qs(w.root().filename().string()) : qs(w.name());
-  m_project->setText(QLatin1Char(' ') + name);
-  m_project->setAccessibleName(tr("Project %1").arg(name));
-  m_project->setToolTip(qs(w.root().string()).toHtmlEscaped());
-  m_readOnly->setText(w.isReadOnly() ? tr("read-only: %1").arg(qs(w.whyReadOnly())) : QString());
-  setWindowTitle(tr("%1 – Retort").arg(name));
-  remember(qs(w.root().string()));
-  connect(m_session, &Session::runsChanged, this, &MainWindow::refreshStatus);
-  connect(m_session, &Session::jobsChanged, this, &MainWindow::refreshStatus);
-  m_rail->show();
-  refreshStatus();
-  showPage(settings()->value(QStringLiteral("page"), QStringLiteral("logs")).toString());
-  Q_EMIT projectOpened();
-}
-
 void MainWindow::showStart(const std::optional<Error>& error) {
   if (m_start) m_start->deleteLater();
   m_start = new StartPage(recent(), this);
   connect(m_start, &StartPage::sampleWanted, this, [this] { openSample(); });
+  connect(m_start, &StartPage::distilWanted, this, [this] { openAssistant({}); });
   connect(m_start, &StartPage::folderWanted, this, &MainWindow::chooseFolder);
   connect(m_start, &StartPage::projectWanted, this, [this](const QString& path) { openProject(path); });
   m_stack->addWidget(m_start);
@@ -348,6 +225,8 @@ Page* MainWindow::page(const QString& name) const {
 QString MainWindow::currentPage() const { return m_stack->currentWidget() ? m_stack->currentWidget()->objectName() : QString(); }
 
 void MainWindow::showPage(const QString& name, const QString& argument) {
+  if (name == QLatin1String("assistant")) return openAssistant(argument);
+  if (name == QLatin1String("help")) return showHelp(argument);
   if (!m_session) return;
   for (Entry& entry : m_entries) {
     if (entry.name != name) continue;

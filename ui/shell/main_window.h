@@ -2,6 +2,7 @@
 #pragma once
 #include <QMainWindow>
 #include <QPointer>
+#include <functional>
 #include <memory>
 
 #include "ui/models/session.h"
@@ -13,7 +14,9 @@ class QStackedWidget;
 
 namespace retort::ui {
 
+class Assistant;
 class Chip;
+class HelpWindow;
 class JobsDock;
 class StartPage;
 
@@ -27,10 +30,13 @@ class MainWindow : public QMainWindow {
   void openProject(const QString& path, bool create = false);
   /// The project of last time, or the start page.
   void openLast();
-  /// The sample project in the user's data folder, made on first need.
-  /// The sample project, made on first need; `withDemo` runs the whole line in it (tiny model) where nothing was done there yet.
+  /// The sample project in the user's data folder, made on first need; `withDemo` runs the whole line in it where nothing was done there yet:
+  /// with the real model where that is on this machine, else with the built-in tiny one.
   void openSample(bool withDemo = false);
   void showPage(const QString& name, const QString& argument = {});
+  /// The Distil… assistant on the open project, or on a new one among the user's projects.
+  void openAssistant(const QString& filter);
+  void showHelp(const QString& page);
   [[nodiscard]] Session* session() const { return m_session; }
   [[nodiscard]] Page* page(const QString& name) const;
   [[nodiscard]] QString currentPage() const;
@@ -53,6 +59,9 @@ class MainWindow : public QMainWindow {
   QWidget* makeTop();
   QWidget* makeStatus();
   void makeActions();
+  QAction* addCommand(const QString& text, const QKeySequence& keys, std::function<void()> run);
+  void walkPanes(int by);
+  void startDemo(bool real);
   void openSession(Workspace workspace);
   Page* makePage(const QString& name);
   void showStart(const std::optional<Error>& error = {});
@@ -75,7 +84,9 @@ class MainWindow : public QMainWindow {
   PlainLabel *m_timeLeft, *m_readOnly;
   QPointer<StartPage> m_start;
   Latest m_opening;
-  bool m_wantsDemo = false;
+  QPointer<Assistant> m_assistant;
+  QPointer<HelpWindow> m_help;
+  bool m_wantsDemo = false, m_wantsAssistant = false;
 };
 
 /// Loads the words for the user's language (plural forms, at least) from the program's own resources.

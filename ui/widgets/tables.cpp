@@ -4,6 +4,7 @@
 #include <QApplication>
 #include <QHeaderView>
 #include <QKeyEvent>
+#include <QMenu>
 #include <QPainter>
 
 #include "ui/charts/sparkline.h"
@@ -37,10 +38,14 @@ TableView::TableView(const QString& name, const QString& objectName, QWidget* pa
 
 void TableView::setWidths(const QList<int>& widths) {
   for (int i = 0; i < widths.size(); ++i) {
+    m_widths[i] = widths[i];
     if (widths[i] > 0) setColumnWidth(i, widths[i]);
     else horizontalHeader()->setSectionResizeMode(i, QHeaderView::Stretch);
   }
 }
+
+/// A hidden column's own width, which the header no longer tells.
+int TableView::widthOf(int column) const { return isColumnHidden(column) ? m_widths.value(column, 0) : columnWidth(column); }
 
 void TableView::setStretchColumn(int column, int least) {
   m_stretch = column;
@@ -48,11 +53,64 @@ void TableView::setStretchColumn(int column, int least) {
   spread();
 }
 
+void TableView::setGivingWay(QList<int> columns) {
+  m_givingWay = std::move(columns);
+  horizontalHeader()->setContextMenuPolicy(Qt::CustomContextMenu);
+  connect(horizontalHeader(), &QWidget::customContextMenuRequested, this, &TableView::columnMenu);
+  spread();
+}
+
+void TableView::columnMenu(const QPoint& at) {
+  auto* menu = new QMenu(this);
+  menu->setAttribute(Qt::WA_DeleteOnClose);
+  for (int c = 0; c < model()->columnCount(); ++c) {
+    QAction* action = menu->addAction(model()->headerData(c, Qt::Horizontal).toString());
+    action->setCheckable(true);
+    action->setChecked(!isColumnHidden(c));
+    action->setEnabled(c != m_stretch);
+    connect(action, &QAction::toggled, this, [this, c](bool on) {
+      m_chosen[c] = on;
+      spread();
+    });
+  }
+  menu->popup(horizontalHeader()->mapToGlobal(at));
+}
+
+void TableView::setSortable() {
+  horizontalHeader()->setSectionsClickable(true);
+  connect(horizontalHeader(), &QHeaderView::sectionClicked, this, &TableView::sortBy);
+}
+
+void TableView::sortBy(int column) {
+  if (m_sortColumn != column) m_sortColumn = column, m_sortOrder = Qt::AscendingOrder;
+  else if (m_sortOrder == Qt::AscendingOrder) m_sortOrder = Qt::DescendingOrder;
+  else m_sortColumn = -1;
+  horizontalHeader()->setSortIndicatorShown(m_sortColumn >= 0);
+  if (m_sortColumn >= 0) horizontalHeader()->setSortIndicator(m_sortColumn, m_sortOrder);
+  model()->sort(m_sortColumn, m_sortOrder);
+}
+
 void TableView::spread() {
   if (m_stretch < 0 || !model()) return;
+  const int count = model()->columnCount();
+  auto shown = [this](int c) { return m_chosen.value(c, true); };
   int others = 0;
-  for (int c = 0; c < model()->columnCount(); ++c)
-    if (c != m_stretch) others += columnWidth(c);
+  for (int c = 0; c < count; ++c)
+    if (c != m_stretch && shown(c)) others += widthOf(c);
+  QList<int> hidden;
+  int room = viewport()->width() - m_least - others;
+  for (int c : m_givingWay) {
+    if (room >= 0) break;
+    if (m_chosen.contains(c)) continue;   // the user wants it there, or gone
+    room += widthOf(c);
+    hidden << c;
+  }
+  others = 0;
+  for (int c = 0; c < count; ++c) {
+    const bool hide = !shown(c) || hidden.contains(c);
+    if (isColumnHidden(c) != hide) setColumnHidden(c, hide);
+    if (c != m_stretch && !hide) others += columnWidth(c);
+  }
   setColumnWidth(m_stretch, std::max(m_least, viewport()->width() - others));
 }
 
@@ -67,6 +125,9 @@ void TableView::keyPressEvent(QKeyEvent* event) {
     switch (event->key()) {
       case Qt::Key_J: return setCurrentIndex(model()->index(std::min(row + 1, last), 0));
       case Qt::Key_K: return setCurrentIndex(model()->index(std::max(row - 1, 0), 0));
+      case Qt::Key_S:
+        if (currentIndex().isValid() && horizontalHeader()->sectionsClickable() && model()->rowCount() > 0) sortBy(currentIndex().column());
+        return;
       case Qt::Key_Return:
       case Qt::Key_Enter:
         if (row >= 0) Q_EMIT rowActivated(row);

@@ -1,5 +1,6 @@
 // Tables of one look: row height 26, no grid, whole rows, header by content never measured over all rows.
 #pragma once
+#include <QMap>
 #include <QStyledItemDelegate>
 #include <QTableView>
 
@@ -14,6 +15,10 @@ class TableView : public QTableView {
   void setWidths(const QList<int>& widths);
   /// This column takes the room that the others leave, but never less than `least` pixels.
   void setStretchColumn(int column, int least);
+  /// Columns that hide, in this order, while the table is too narrow for all; the header's menu shows and hides any column for good.
+  void setGivingWay(QList<int> columns);
+  /// A click on a column's header (or S on its cell) sorts by it, again the other way round, a third time as at first.
+  void setSortable();
 
  Q_SIGNALS:
   void rowActivated(int row);       ///< Enter or double click
@@ -26,7 +31,14 @@ class TableView : public QTableView {
 
  private:
   void spread();
-  int m_stretch = -1, m_least = 0;
+  void sortBy(int column);
+  void columnMenu(const QPoint& at);
+  [[nodiscard]] int widthOf(int column) const;
+  int m_stretch = -1, m_least = 0, m_sortColumn = -1;
+  Qt::SortOrder m_sortOrder = Qt::AscendingOrder;
+  QList<int> m_givingWay;
+  QMap<int, int> m_widths;
+  QMap<int, bool> m_chosen;         ///< columns that the user shows or hides
 };
 
 /// Paints a run's phase (icon and word), its progress as a thin bar under the step, or its curve, by the model's roles.

@@ -8,6 +8,7 @@
 #include <QSpinBox>
 #include <QVBoxLayout>
 
+#include "data/split.h"
 #include "ui/widgets/banner.h"
 #include "ui/widgets/controls.h"
 #include "ui/widgets/text.h"
@@ -64,14 +65,8 @@ BuildPanel::BuildPanel(Session* session, const QString& filter, QWidget* parent)
   m_teacher->setObjectName(QStringLiteral("datasetTeacher"));
   m_teacher->setAccessibleName(tr("Teacher"));
   form->addRow(tr("Teacher"), m_teacher);
-  auto* goldenRow = new QHBoxLayout;
-  m_golden = line(tr("Golden examples"), QStringLiteral("datasetGolden"), {}, this);
-  m_golden->setPlaceholderText(tr("A file of conversations with the right answer (optional)"));
-  std::error_code ignored;
-  goldenRow->addWidget(m_golden, 1);
-  auto* browse = button(tr("Choose…"), QStringLiteral("chooseGolden"), {}, this);
-  goldenRow->addWidget(browse);
-  form->addRow(tr("Golden examples"), goldenRow);
+  m_golden = addPath(form, tr("Golden examples"), QStringLiteral("datasetGolden"), tr("A file of conversations with the right answer (optional)"));
+  m_references = addPath(form, tr("Reference labels"), QStringLiteral("datasetReferences"), tr("A file of labels by request id, for the evaluation only (optional)"));
   m_split = line(tr("Split"), QStringLiteral("datasetSplit"), QStringLiteral("80/10/10"), this);
   m_split->setToolTip(tr("Shares for training, validation and test, or time:T1,T2"));
   form->addRow(tr("Split, train/validation/test"), m_split);
@@ -86,9 +81,6 @@ BuildPanel::BuildPanel(Session* session, const QString& filter, QWidget* parent)
   form->addRow(tr("Seed"), m_seed);
   column->addLayout(form);
   column->addStretch();
-  m_progress = new ProgressLine(this);
-  m_progress->hide();
-  column->addWidget(m_progress);
   auto* row = new QHBoxLayout;
   row->addStretch();
   m_cancel = button(tr("Cancel"), QStringLiteral("cancelBuild"), {}, this);
@@ -97,32 +89,42 @@ BuildPanel::BuildPanel(Session* session, const QString& filter, QWidget* parent)
   row->addWidget(m_cancel);
   row->addWidget(m_build);
   column->addLayout(row);
-  connect(m_cancel, &QPushButton::clicked, this, [this] {
-    if (!m_busy) return reject();
-    m_building.cancel();
-    m_busy = false;
-    m_progress->hide();
-    m_build->setEnabled(true);
-  });
+  connect(m_cancel, &QPushButton::clicked, this, &QDialog::reject);
   connect(m_build, &QPushButton::clicked, this, &BuildPanel::build);
   connect(m_filter, &QLineEdit::textChanged, this, &BuildPanel::count);
   connect(m_use, &QComboBox::currentIndexChanged, this, [this](int index) { m_teacher->setEnabled(index == 0); });
-  connect(browse, &QPushButton::clicked, this, [this] {
-    auto* dialog = new QFileDialog(this, tr("Choose golden examples"), {}, tr("Conversations (*.jsonl *.json)"));
-    dialog->setAttribute(Qt::WA_DeleteOnClose);
-    connect(dialog, &QFileDialog::fileSelected, m_golden, &QLineEdit::setText);
-    dialog->open();
-  });
-  runAsync(queryPool(), this, [path = session->sampleGolden()] {
+  runAsync(queryPool(), this, [paths = {session->sampleGolden(), session->sampleReferences()}] {
+    QStringList there;
     std::error_code error;
-    return std::filesystem::exists(path, error) ? qs(path.string()) : QString();
-  }, [this](const QString& path) {
-    if (m_golden->text().isEmpty()) m_golden->setText(path);
+    for (const auto& path : paths) there << (std::filesystem::exists(path, error) ? qs(path.string()) : QString());
+    return there;
+  }, [this](const QStringList& there) {
+    if (m_golden->text().isEmpty()) m_golden->setText(there[0]);
+    if (m_references->text().isEmpty()) m_references->setText(there[1]);
   });
   count();
 }
 
 BuildPanel::~BuildPanel() = default;
+
+/// A row for a file's path with a button that chooses it.
+QLineEdit* BuildPanel::addPath(QFormLayout* form, const QString& name, const QString& objectName, const QString& hint) {
+  QLineEdit* edit = line(name, objectName, {}, this);
+  edit->setPlaceholderText(hint);
+  auto* row = new QHBoxLayout;
+  row->addWidget(edit, 1);
+  auto* browse = button(tr("Choose…"), objectName + QStringLiteral("Choose"), {}, this);
+  browse->setAccessibleName(tr("Choose %1").arg(name));
+  row->addWidget(browse);
+  form->addRow(name, row);
+  connect(browse, &QPushButton::clicked, this, [this, edit, name] {
+    auto* dialog = new QFileDialog(this, name, {}, tr("JSON lines (*.jsonl *.json)"));
+    dialog->setAttribute(Qt::WA_DeleteOnClose);
+    connect(dialog, &QFileDialog::fileSelected, edit, &QLineEdit::setText);
+    dialog->open();
+  });
+  return edit;
+}
 
 void BuildPanel::count() {
   const auto store = m_session->logs();
@@ -162,37 +164,55 @@ data::BuildOptions BuildPanel::options() const {
   o.filter = ss(m_filter->text());
   o.use = ss(m_use->currentData().toString());
   if (o.use == "responses") o.teacher = ss(m_teacher->currentData().toString());
-  o.golden = ss(m_golden->text());
+  o.golden = ss(m_golden->text().trimmed());
+  o.references = ss(m_references->text().trimmed());
   o.split = ss(m_split->text());
   o.group = ss(m_group->text().trimmed());
   o.seed = static_cast<std::uint64_t>(m_seed->value());
   return o;
 }
 
+/// What can be told at once; the field at fault gets the focus.
+bool BuildPanel::isRight(const data::BuildOptions& o) {
+  auto wrong = [this](QWidget* field, const Error& error) {
+    m_banner->show(error);
+    field->setFocus(Qt::OtherFocusReason);
+    return false;
+  };
+  if (o.name.empty()) return wrong(m_name, {"ui.dataset.name", ss(tr("The dataset has no name")), ss(tr("Name")), {}, ss(tr("Give it a name by which you will find it again.")), {}, {}});
+  if (const auto split = data::parseSplit(o.split); !split.ok()) return wrong(m_split, split.error());
+  return true;
+}
+
+// The job is checked as far as that is quick, then written; the page shows it from there on.
 void BuildPanel::build() {
   m_banner->clear();
-  if (m_name->text().trimmed().isEmpty()) {
-    m_banner->show(Banner::Kind::Bad, tr("The dataset has no name"), tr("Give it a name by which you will find it again."));
-    m_name->setFocus();
-    return;
-  }
+  const data::BuildOptions o = options();
+  if (!isRight(o)) return;
   m_busy = true;
   m_build->setEnabled(false);
-  m_progress->show();
-  m_progress->set(0, 0, tr("Starting"));
-  const ProgressFn progress = progressTo(this, [this](const Progress& p) {
-    if (m_busy) m_progress->set(p.done, p.of, qs(p.stage) + QStringLiteral(" · ") + progressText(p.done, p.of, qs(p.unit), p.secondsLeft));
+  m_checking.ask(this, [golden = o.golden, references = o.references](std::stop_token) -> Status {
+    std::error_code ignored;
+    const auto missing = [&](const std::filesystem::path& file) { return !file.empty() && !std::filesystem::is_regular_file(file, ignored); };
+    if (missing(golden)) return Error{"ui.dataset.golden", "The golden examples cannot be read", golden.string(), "there is no such file", "Choose another file, or leave the field empty.", {}, {}};
+    if (missing(references)) return Error{"ui.dataset.references", "The reference labels cannot be read", references.string(), "there is no such file", "Choose another file, or leave the field empty.", {}, {}};
+    return {};
+  }, [this, o](const Status& checked) {
+    auto failed = [this](const Error& error) {
+      m_busy = false;
+      m_build->setEnabled(true);
+      m_banner->show(error);
+    };
+    if (!checked.ok()) {
+      (checked.error().code == "ui.dataset.references" ? m_references : m_golden)->setFocus(Qt::OtherFocusReason);
+      return failed(checked.error());
+    }
+    m_session->startJob("dataset", o.name, data::toJson(o), this, [this, failed](Result<std::string> id) {
+      if (!id.ok()) return failed(id.error());
+      Q_EMIT started(qs(*id));
+      accept();
+    });
   });
-  m_building.ask(this, [workspace = m_session->workspace(), o = options(), progress](std::stop_token stop) { return data::buildDataset(workspace, o, stop, progress); },
-                 [this](Result<data::Dataset> result) {
-                   m_busy = false;
-                   m_progress->hide();
-                   m_build->setEnabled(true);
-                   if (!result.ok()) return m_banner->show(result.error());
-                   m_session->refresh();
-                   Q_EMIT built(qs(result->id));
-                   accept();
-                 }, taskPool());
 }
 
 }  // namespace retort::ui

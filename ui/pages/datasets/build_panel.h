@@ -6,6 +6,7 @@
 #include "ui/models/session.h"
 
 class QComboBox;
+class QFormLayout;
 class QLineEdit;
 class QPushButton;
 class QSpinBox;
@@ -14,8 +15,6 @@ namespace retort::ui {
 
 class Banner;
 class PlainLabel;
-class ProgressLine;
-
 class BuildPanel : public QDialog {
   Q_OBJECT
  public:
@@ -23,22 +22,23 @@ class BuildPanel : public QDialog {
   ~BuildPanel() override;
 
  Q_SIGNALS:
-  void built(const QString& id);
+  void started(const QString& jobId);
 
  private:
+  QLineEdit* addPath(QFormLayout* form, const QString& name, const QString& objectName, const QString& hint);
   void count();
   void build();
   [[nodiscard]] data::BuildOptions options() const;
+  bool isRight(const data::BuildOptions& options);
 
   Session* m_session;
   Banner* m_banner;
-  QLineEdit *m_name, *m_filter, *m_golden, *m_split, *m_group;
+  QLineEdit *m_name, *m_filter, *m_golden, *m_references, *m_split, *m_group;
   QComboBox *m_teacher, *m_use;
   QSpinBox* m_seed;
   PlainLabel* m_count;
-  ProgressLine* m_progress;
   QPushButton *m_build, *m_cancel;
-  Latest m_counting, m_building;
+  Latest m_counting, m_checking;
   bool m_busy = false;
 };
 

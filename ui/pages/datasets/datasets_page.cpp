@@ -1,13 +1,13 @@
 // Datasets as a list with the card of one beside it: see datasets_page.h.
 #include "ui/pages/datasets/datasets_page.h"
 
-#include <QHeaderView>
 #include <QScrollArea>
 #include <QSplitter>
-#include <QTableWidget>
 
 #include "ui/pages/datasets/build_panel.h"
+#include "ui/pages/job_bar.h"
 #include "ui/widgets/empty_state.h"
+#include "ui/widgets/plain_table.h"
 #include "ui/widgets/text.h"
 
 namespace retort::ui {
@@ -16,6 +16,9 @@ DatasetsPage::DatasetsPage(Session* session, QWidget* parent) : Page(session, QS
   m_new = primaryButton(tr("Build dataset"), QStringLiteral("newDataset"), QStringLiteral("add"), this);
   addAction(m_new);
   connect(m_new, &QPushButton::clicked, this, [this] { build({}); });
+  m_job = new JobBar(session, {"dataset"}, this);
+  column()->insertWidget(2, m_job);
+  connect(m_job, &JobBar::ended, this, &DatasetsPage::built);
   m_empty = new EmptyState(QStringLiteral("draw-data"), tr("No datasets yet"), tr("A dataset is a fixed set of prompts and answers, split for training and for a fair test."), tr("Build dataset"), {}, this);
   addBody(m_empty);
   connect(m_empty, &EmptyState::actionTriggered, this, [this] {
@@ -31,23 +34,9 @@ DatasetsPage::DatasetsPage(Session* session, QWidget* parent) : Page(session, QS
   auto* listCard = new Card(split);
   auto* inside = new QVBoxLayout(listCard);
   inside->setContentsMargins(1, 1, 1, 1);
-  m_table = new QTableWidget(0, 5, listCard);
-  m_table->setObjectName(QStringLiteral("datasetTable"));
-  m_table->setAccessibleName(tr("Datasets"));
-  m_table->setHorizontalHeaderLabels({tr("Name"), tr("Train, rows"), tr("Test, rows"), tr("Teacher"), tr("Made")});
-  m_table->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
-  m_table->horizontalHeader()->setSectionResizeMode(3, QHeaderView::Stretch);
-  m_table->setColumnWidth(0, 170);
-  m_table->setColumnWidth(4, 150);
-  m_table->horizontalHeader()->setHighlightSections(false);
-  for (int c : {1, 2}) m_table->horizontalHeaderItem(c)->setTextAlignment(Qt::AlignRight | Qt::AlignVCenter);
-  m_table->verticalHeader()->hide();
-  m_table->verticalHeader()->setDefaultSectionSize(28);
-  m_table->setShowGrid(false);
-  m_table->setEditTriggers(QAbstractItemView::NoEditTriggers);
-  m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
-  m_table->setSelectionMode(QAbstractItemView::SingleSelection);
-  m_table->setTabKeyNavigation(false);
+  m_table = new PlainTable({tr("Name"), tr("Train, rows"), tr("Test, rows"), tr("Teacher"), tr("Made")}, tr("Datasets"), QStringLiteral("datasetTable"), listCard);
+  m_table->setNumeric({1, 2});
+  m_table->setWidths({170, 100, 100, 0, 150});
   inside->addWidget(m_table);
   setFocusProxy(m_table);
   split->addWidget(listCard);
@@ -56,7 +45,7 @@ DatasetsPage::DatasetsPage(Session* session, QWidget* parent) : Page(session, QS
   split->setSizes({640, 420});
   m_list = split;
   addBody(m_list);
-  connect(m_table, &QTableWidget::currentCellChanged, this, [this](int row, int, int, int) { show(row); });
+  connect(m_table, &QTableWidget::currentCellChanged, this, [this](int row, int, int, int) { show(m_table->rowTag(row)); });
   connect(session, &Session::datasetsChanged, this, &DatasetsPage::reload);
   connect(session, &Session::loaded, this, &DatasetsPage::reload);
   connect(session, &Session::logsChanged, this, [this] { m_new->setEnabled(this->session()->logs() != nullptr); });
@@ -98,7 +87,7 @@ QWidget* DatasetsPage::makeCard() {
   scroll->setWidget(holder);
   column->addWidget(scroll, 1);
   connect(m_distil, &QPushButton::clicked, this, [this] {
-    const int row = m_table->currentRow();
+    const int row = m_table->rowTag(m_table->currentRow());
     if (row >= 0) Q_EMIT navigate(QStringLiteral("distil"), qs(m_datasets[static_cast<std::size_t>(row)].id));
   });
   return m_card;
@@ -112,13 +101,21 @@ void DatasetsPage::open(const QString& argument) {
 
 void DatasetsPage::build(const QString& filter) {
   auto* panel = new BuildPanel(session(), filter, this);
-  connect(panel, &BuildPanel::built, this, [this](const QString& id) {
-    m_wanted = id;
-    banner()->show(Banner::Kind::Good, tr("The dataset is built"));
-    banner()->setAction(tr("Distil from it"), [this, id] { Q_EMIT navigate(QStringLiteral("distil"), id); });
-    reload();
+  connect(panel, &BuildPanel::started, this, [this](const QString& job) {
+    banner()->clear();
+    m_job->follow(ss(job));
   });
   panel->open();
+}
+
+void DatasetsPage::built(const job::State& state) {
+  if (state.error.is_object()) return banner()->show(job::errorFromJson(state.error));
+  if (state.phase != job::Phase::done || !state.extra.is_object()) return;
+  const QString id = qs(state.extra.value("dataset", std::string()));
+  m_wanted = id;
+  banner()->show(Banner::Kind::Good, tr("The dataset is built"));
+  banner()->setAction(tr("Distil from it"), [this, id] { Q_EMIT navigate(QStringLiteral("distil"), id); });
+  reload();
 }
 
 void DatasetsPage::reload() {
@@ -137,16 +134,16 @@ void DatasetsPage::fill(std::vector<data::Dataset> datasets) {
   for (std::size_t i = 0; i < m_datasets.size(); ++i) {
     const auto& d = m_datasets[i];
     const QString cells[] = {d.name.empty() ? qs(d.id) : qs(d.name), countText(d.train), countText(d.test), qs(d.teacher), qs(d.created).left(16).replace(QLatin1Char('T'), QLatin1Char(' '))};
-    for (int c = 0; c < 5; ++c) {
-      auto* item = new QTableWidgetItem(cells[c]);
-      if (c == 1 || c == 2) item->setTextAlignment(Qt::AlignRight | Qt::AlignVCenter), item->setFont(Theme::instance().font(Type::Mono));
-      m_table->setItem(static_cast<int>(i), c, item);
-    }
+    const QVariant keys[] = {{}, QVariant::fromValue(qint64(d.train)), QVariant::fromValue(qint64(d.test)), {}, {}};
+    for (int c = 0; c < 5; ++c) m_table->set(static_cast<int>(i), c, cells[c], keys[c]);
+    m_table->setRowTag(static_cast<int>(i), static_cast<int>(i));
     if (qs(d.id) == m_wanted) chosen = static_cast<int>(i);
   }
   m_wanted.clear();
   setBody(m_datasets.empty() ? static_cast<QWidget*>(m_empty) : m_list);
-  if (chosen >= 0) m_table->setCurrentCell(chosen, 0), show(chosen);
+  m_table->resort();
+  for (int row = 0; row < m_table->rowCount(); ++row)
+    if (m_table->rowTag(row) == chosen) m_table->setCurrentCell(row, 0), show(chosen);
 }
 
 void DatasetsPage::show(int row) {

@@ -3,11 +3,11 @@
 #include "data/dataset.h"
 #include "ui/pages/page.h"
 
-class QTableWidget;
-
 namespace retort::ui {
 
 class EmptyState;
+class JobBar;
+class PlainTable;
 
 class DatasetsPage : public Page {
   Q_OBJECT
@@ -22,9 +22,10 @@ class DatasetsPage : public Page {
   void fill(std::vector<data::Dataset> datasets);
   void show(int row);
   void build(const QString& filter);
+  void built(const job::State& state);
 
   std::vector<data::Dataset> m_datasets;
-  QTableWidget* m_table;
+  PlainTable* m_table;
   EmptyState* m_empty;
   QWidget *m_skeleton, *m_list, *m_card;
   PlainLabel *m_name, *m_notes;
@@ -32,6 +33,7 @@ class DatasetsPage : public Page {
   KeyValues* m_facts;
   QPushButton *m_new, *m_distil;
   Latest m_query;
+  JobBar* m_job;
   QString m_wanted;
 };
 

@@ -13,6 +13,8 @@
 #include "models/model_source.h"
 #include "run/recipes.h"
 #include "run/start.h"
+#include "ui/pages/distil/line_view.h"
+#include "ui/pages/job_bar.h"
 #include "ui/widgets/empty_state.h"
 #include "ui/widgets/text.h"
 
@@ -48,14 +50,6 @@ QLabel* label(const QString& text) {
   return l;
 }
 
-/// Every second layer, the first and the last among them.
-std::vector<int> halfOf(std::int64_t layers) {
-  std::vector<int> out;
-  const std::int64_t keep = (layers + 1) / 2;
-  for (std::int64_t i = 0; i < keep; ++i) out.push_back(static_cast<int>(keep > 1 ? (i * (layers - 1) + (keep - 1) / 2) / (keep - 1) : 0));
-  return out;
-}
-
 struct Wish {
   run::RecipeInput input;
   bool half = false;
@@ -69,7 +63,7 @@ Result<job::RunSpec> specOf(const Workspace& workspace, const Wish& wish) {
   RETORT_TRY(job::RunSpec spec, run::specFromRecipe(workspace, wish.input));
   if (wish.half) {
     RETORT_TRY(const auto source, models::openModel(spec.student.model.path));
-    spec.student.layers = halfOf(source->config().layers);
+    spec.student.layers = run::everySecondLayer(source->config().layers);
     if (spec.student.tuning == "full")
       for (auto& m : spec.methods) m.learningRate = run::fullLearningRate(source->config(), true);
   }
@@ -86,12 +80,27 @@ Result<job::RunSpec> specOf(const Workspace& workspace, const Wish& wish) {
 }  // namespace
 
 DistilPage::DistilPage(Session* session, QWidget* parent) : Page(session, QStringLiteral("distil"), tr("Distil"), parent) {
+  m_back = iconButton(QStringLiteral("chevron-left"), tr("Set up a run (Alt+Left)"), QStringLiteral("backToForm"), this);
+  m_back->setShortcut(QKeySequence(Qt::ALT | Qt::Key_Left));
+  leading()->addWidget(m_back);
+  m_back->hide();
+  connect(m_back, &QToolButton::clicked, this, &DistilPage::showForm);
+  m_job = new JobBar(session, {"distil", "demo"}, this);
+  m_job->setOpen(tr("Watch"));
+  column()->insertWidget(2, m_job);
+  connect(m_job, &JobBar::openWanted, this, [this](const QString& id) { open(QStringLiteral("job:") + id); });
+  m_assistant = button(tr("Distil…"), QStringLiteral("openAssistant"), QStringLiteral("distil"), this);
+  m_assistant->setToolTip(tr("The whole line in four steps, from records to verified files (Ctrl+Shift+D)"));
+  addAction(m_assistant);
+  connect(m_assistant, &QPushButton::clicked, this, [this] { Q_EMIT navigate(QStringLiteral("assistant"), {}); });
   m_start = primaryButton(tr("Start run"), QStringLiteral("startRun"), QStringLiteral("play"), this);
   m_start->setEnabled(false);
   addAction(m_start);
   connect(m_start, &QPushButton::clicked, this, &DistilPage::start);
-  auto* empty = new EmptyState(QStringLiteral("draw-still"), tr("No dataset to distil from yet"), tr("Import logs, choose the records that matter, and build a dataset of them."), tr("Go to datasets"), {}, this);
-  connect(empty, &EmptyState::actionTriggered, this, [this] { Q_EMIT navigate(QStringLiteral("datasets"), {}); });
+  auto* empty = new EmptyState(QStringLiteral("draw-still"), tr("No dataset to distil from yet"), tr("The assistant goes the whole way in four steps: records, teacher, student, start. Or build a dataset first and set up the run yourself."), tr("Distil…"),
+                               tr("Go to datasets"), this);
+  connect(empty, &EmptyState::actionTriggered, this, [this] { Q_EMIT navigate(QStringLiteral("assistant"), {}); });
+  connect(empty, &EmptyState::linkTriggered, this, [this] { Q_EMIT navigate(QStringLiteral("datasets"), {}); });
   m_empty = empty;
   addBody(empty);
   m_body = new QWidget(this);
@@ -101,6 +110,12 @@ DistilPage::DistilPage(Session* session, QWidget* parent) : Page(session, QStrin
   row->addWidget(makeForm(), 3);
   row->addWidget(makePreview(), 2);
   addBody(m_body);
+  m_line = new LineView(session, this);
+  addBody(m_line);
+  connect(m_line, &LineView::navigate, this, &Page::navigate);
+  connect(m_line, &LineView::titleChanged, this, [this](const QString& title) {
+    if (m_inLine) setTitle(title);
+  });
   m_typing.setSingleShot(true);
   m_typing.setInterval(kTypingMs);
   connect(&m_typing, &QTimer::timeout, this, &DistilPage::plan);
@@ -230,11 +245,33 @@ QWidget* DistilPage::makePreview() {
   return card;
 }
 
-void DistilPage::open(const QString& dataset) {
-  m_wanted = dataset;
-  const int at = m_dataset->findData(dataset);
+void DistilPage::open(const QString& argument) {
+  if (argument.startsWith(QLatin1String("job:"))) {
+    m_inLine = true;
+    m_line->show(ss(argument.mid(4)));
+    return arrange();
+  }
+  m_inLine = false;
+  m_wanted = argument;
+  const int at = m_dataset->findData(argument);
   if (at >= 0) m_dataset->setCurrentIndex(at), m_wanted.clear();
   else reload();
+  arrange();
+}
+
+void DistilPage::showForm() {
+  m_inLine = false;
+  setTitle(tr("Distil"));
+  arrange();
+}
+
+/// Shows the job that is watched, the form, or what leads to it.
+void DistilPage::arrange() {
+  const bool any = m_dataset->count() > 0;
+  setBody(m_inLine ? static_cast<QWidget*>(m_line) : any ? m_body : m_empty);
+  m_back->setVisible(m_inLine);
+  m_start->setVisible(any && !m_inLine);
+  m_assistant->setVisible(any && !m_inLine);
 }
 
 void DistilPage::reload() {
@@ -269,8 +306,7 @@ void DistilPage::fill(const Choices& choices) {
     if (const int at = box->findData(was); at >= 0) box->setCurrentIndex(at);
   if (m_dataset->findData(m_wanted) >= 0) m_wanted.clear();
   m_filling = false;
-  setBody(m_dataset->count() == 0 ? m_empty : m_body);
-  m_start->setVisible(m_dataset->count() > 0);
+  arrange();
   if (m_dataset->count() > 0 && m_student->count() == 0) {
     banner()->show(Banner::Kind::Caution, tr("No model is in the library"), tr("Add a GGUF file or a Hugging Face folder: put it into %1, or run retort-cli model add.").arg(qs((userDataFolder() / "models").string())));
     banner()->setAction(tr("Look again"), [this] { banner()->clear(), reload(); });

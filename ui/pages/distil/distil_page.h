@@ -14,12 +14,16 @@ class QSpinBox;
 
 namespace retort::ui {
 
+class JobBar;
+class LineView;
+
 class DistilPage : public Page {
   Q_OBJECT
  public:
   explicit DistilPage(Session* session, QWidget* parent = nullptr);
-  /// A dataset's id.
-  void open(const QString& dataset) override;
+  /// A dataset's id, or "job:ID" to watch a job of the whole line.
+  void open(const QString& argument) override;
+  [[nodiscard]] LineView* line() const { return m_line; }
   [[nodiscard]] bool isReady() const { return m_plan.has_value(); }
 
  Q_SIGNALS:
@@ -36,6 +40,8 @@ class DistilPage : public Page {
   };
   QWidget* makeForm();
   QWidget* makePreview();
+  void showForm();
+  void arrange();
   void reload();
   void fill(const Choices& choices);
   void edited();
@@ -51,14 +57,17 @@ class DistilPage : public Page {
   PlainLabel *m_why, *m_memoryText;
   ShareBar* m_memory;
   KeyValues* m_facts;
-  QPushButton* m_start;
+  QPushButton *m_start, *m_assistant;
+  QToolButton* m_back;
+  JobBar* m_job;
+  LineView* m_line;
   QWidget* m_body;
   QWidget* m_empty;
   QTimer m_typing;
   Latest m_loading, m_planning, m_starting;
   std::optional<Plan> m_plan;
   QString m_wanted;
-  bool m_filling = false;
+  bool m_filling = false, m_inLine = false;
 };
 
 }  // namespace retort::ui

@@ -127,7 +127,7 @@ void EvaluateDialog::start() {
   m_session->startJob("evaluate", ss(m_student->currentText()), params, this, [this](Result<std::string> id) {
     m_start->setEnabled(true);
     if (!id.ok()) return m_banner->show(id.error());
-    Q_EMIT started();
+    Q_EMIT started(qs(*id));
     accept();
   });
 }

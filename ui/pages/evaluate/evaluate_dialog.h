@@ -21,7 +21,7 @@ class EvaluateDialog : public QDialog {
   EvaluateDialog(Session* session, const QString& run, QWidget* parent);
 
  Q_SIGNALS:
-  void started();
+  void started(const QString& jobId);
 
  private:
   void fill(const std::vector<data::Dataset>& datasets, const std::vector<models::LibraryEntry>& models);

@@ -3,9 +3,7 @@
 
 #include <QComboBox>
 #include <QDesktopServices>
-#include <QHeaderView>
 #include <QScrollArea>
-#include <QTableWidget>
 #include <QUrl>
 #include <algorithm>
 #include <cmath>
@@ -14,6 +12,7 @@
 #include "ui/pages/evaluate/evaluate_dialog.h"
 #include "ui/pages/job_bar.h"
 #include "ui/widgets/empty_state.h"
+#include "ui/widgets/plain_table.h"
 #include "ui/widgets/text.h"
 
 namespace retort::ui {
@@ -26,23 +25,6 @@ QString roleText(const std::string& role) {
   if (role == "base") return EvaluatePage::tr("Base model");
   if (role == "student") return EvaluatePage::tr("Student");
   return EvaluatePage::tr("Other");
-}
-
-QTableWidget* table(const QStringList& headers, const QString& name, const QString& objectName, QWidget* parent) {
-  auto* t = new QTableWidget(0, static_cast<int>(headers.size()), parent);
-  t->setObjectName(objectName);
-  t->setAccessibleName(name);
-  t->setHorizontalHeaderLabels(headers);
-  t->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
-  t->horizontalHeader()->setHighlightSections(false);
-  t->verticalHeader()->hide();
-  t->verticalHeader()->setDefaultSectionSize(30);
-  t->setShowGrid(false);
-  t->setEditTriggers(QAbstractItemView::NoEditTriggers);
-  t->setSelectionBehavior(QAbstractItemView::SelectRows);
-  t->setSelectionMode(QAbstractItemView::SingleSelection);
-  t->setTabKeyNavigation(false);
-  return t;
 }
 
 Card* titled(const QString& title, QWidget* inside, QWidget* parent) {
@@ -75,7 +57,7 @@ EvaluatePage::EvaluatePage(Session* session, QWidget* parent) : Page(session, QS
   addAction(m_html);
   m_new = primaryButton(tr("New evaluation"), QStringLiteral("newEvaluation"), QStringLiteral("evaluate"), this);
   addAction(m_new);
-  m_job = new JobBar(session, "evaluate", this);
+  m_job = new JobBar(session, {"evaluate"}, this);
   column()->insertWidget(2, m_job);
   m_empty = new EmptyState(QStringLiteral("draw-scale"), tr("No reports yet"), tr("An evaluation holds student, teacher and base model against the same rows that no training has seen."), tr("New evaluation"), {}, this);
   addBody(m_empty);
@@ -121,12 +103,9 @@ QWidget* EvaluatePage::makeReport() {
   m_basis->setWordWrap(true);
   words->addWidget(m_verdict);
   words->addWidget(m_basis);
-  m_models = table({tr("Role"), tr("Model"), tr("Accuracy"), tr("95 % interval"), tr("Right of rows"), tr("Agreement"), tr("p50, ms"), tr("p95, ms"), tr("Tokens/s"), tr("Size")}, tr("Models"), QStringLiteral("modelTable"), top);
-  m_models->horizontalHeader()->setSectionResizeMode(1, QHeaderView::Stretch);
-  const int widths[] = {96, 160, 84, 116, 112, 136, 76, 76, 80, 88};
-  for (int i = 0; i < 10; ++i)
-    if (i != 1) m_models->setColumnWidth(i, widths[i]);
-  m_models->setVerticalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+  m_models = new PlainTable({tr("Role"), tr("Model"), tr("Accuracy"), tr("95 % interval"), tr("Right of rows"), tr("Agreement"), tr("p50, ms"), tr("p95, ms"), tr("Tokens/s"), tr("Size")}, tr("Models"), QStringLiteral("modelTable"), top);
+  m_models->setNumeric({2, 3, 4, 5, 6, 7, 8, 9});
+  m_models->setWidths({96, 0, 84, 116, 112, 136, 76, 76, 80, 88});
   words->addSpacing(4);
   words->addWidget(m_models);
   column->addWidget(top);
@@ -156,9 +135,8 @@ QWidget* EvaluatePage::makeReport() {
   rows->setSpacing(8);
   m_rowsTitle = section({}, bottom);
   rows->addWidget(m_rowsTitle);
-  m_rows = table({tr("Prompt"), tr("Reference"), tr("Student says"), tr("Teacher says")}, tr("Rows where the student is wrong"), QStringLiteral("wrongRows"), bottom);
-  m_rows->horizontalHeader()->setSectionResizeMode(0, QHeaderView::Stretch);
-  for (int i = 1; i < 4; ++i) m_rows->setColumnWidth(i, 190);
+  m_rows = new PlainTable({tr("Prompt"), tr("Reference"), tr("Student says"), tr("Teacher says")}, tr("Rows where the student is wrong"), QStringLiteral("wrongRows"), bottom);
+  m_rows->setWidths({0, 190, 190, 190});
   m_rows->setMinimumHeight(220);
   rows->addWidget(m_rows);
   column->addWidget(bottom, 1);
@@ -173,7 +151,10 @@ void EvaluatePage::open(const QString& argument) {
 
 void EvaluatePage::newEvaluation(const QString& run) {
   auto* dialog = new EvaluateDialog(session(), run, this);
-  connect(dialog, &EvaluateDialog::started, this, [this] { banner()->clear(); });
+  connect(dialog, &EvaluateDialog::started, this, [this](const QString& job) {
+    banner()->clear();
+    m_job->follow(ss(job));
+  });
   dialog->open();
 }
 
@@ -232,6 +213,7 @@ void EvaluatePage::show(const Loaded& loaded) {
   m_models->setRowCount(static_cast<int>(r.models.size()));
   QList<IntervalPlot::Row> intervals;
   QList<ScatterPlot::Dot> dots;
+  QList<PlotLevel> levels;
   double least = 1, biggest = 1;
   for (const auto& m : r.models) biggest = std::max(biggest, static_cast<double>(m.bytes));
   int other = 0, row = 0;
@@ -241,9 +223,11 @@ void EvaluatePage::show(const Loaded& loaded) {
     const QString cells[] = {roleText(m.role), qs(m.name), percentText(m.accuracy), range, tr("%1 of %2").arg(countText(m.right), countText(r.rows)), m.agreement ? percentText(*m.agreement) : QStringLiteral("–"),
                              m.latency ? numberText(m.latency->requestP50, 1) : QStringLiteral("–"), m.latency ? numberText(m.latency->requestP95, 1) : QStringLiteral("–"),
                              m.latency ? numberText(m.latency->tokensPerSecond, 0) : QStringLiteral("–"), bytesText(static_cast<double>(m.bytes))};
+    const double none = -1;
+    const double keys[] = {0, 0, m.accuracy, m.interval.low, static_cast<double>(m.right), m.agreement.value_or(none), m.latency ? m.latency->requestP50 : none, m.latency ? m.latency->requestP95 : none,
+                           m.latency ? m.latency->tokensPerSecond : none, static_cast<double>(m.bytes)};
     for (int c = 0; c < 10; ++c) {
-      auto* item = new QTableWidgetItem(cells[c]);
-      if (c >= 2) item->setTextAlignment(Qt::AlignRight | Qt::AlignVCenter), item->setFont(Theme::instance().font(Type::Mono));
+      auto* item = m_models->set(row, c, cells[c], c >= 2 ? QVariant(keys[c]) : QVariant());
       if (c == 0) item->setForeground(Theme::instance().series(series));
       if (m.role == "student") {
         QFont bold = c >= 2 ? Theme::instance().font(Type::Mono) : Theme::instance().font(Type::Body);
@@ -251,18 +235,21 @@ void EvaluatePage::show(const Loaded& loaded) {
         item->setFont(bold);
       }
       if (c >= 6 && c <= 8 && m.latency) item->setToolTip(qs(m.latency->definition).toHtmlEscaped());
-      m_models->setItem(row, c, item);
     }
     ++row;
     const QString label = m.role == "other" ? qs(m.name) : roleText(m.role);
     intervals << IntervalPlot::Row{label, m.accuracy, m.interval.low, m.interval.high, QStringLiteral("%1 [%2, %3]").arg(percentText(m.accuracy), numberText(m.interval.low * 100, 1), numberText(m.interval.high * 100, 1)), series};
+    if (m.role == "teacher" || m.role == "base") levels << PlotLevel{label, m.accuracy, series};
     least = std::min(least, m.interval.low);
     if (m.latency) dots << ScatterPlot::Dot{label, m.latency->requestP50, m.accuracy, static_cast<double>(m.bytes) / biggest, series, m.interval.low, m.interval.high};
   }
   m_models->horizontalHeaderItem(5)->setToolTip(tr("Share of rows on which it says what the teacher says"));
-  for (int c = 2; c < 10; ++c) m_models->horizontalHeaderItem(c)->setTextAlignment(Qt::AlignRight | Qt::AlignVCenter);
-  m_models->setFixedHeight(m_models->horizontalHeader()->sizeHint().height() + row * 30 + 4);
+  m_models->fitRows();
+  m_models->resort();
   m_intervals->setRows(intervals, tr("Accuracy, Wilson 95 % interval, n = %1").arg(countText(r.rows)), std::max(0.0, std::floor(least * 10 - 0.5) / 10), 1, true);
+  std::sort(levels.begin(), levels.end(), [](const PlotLevel& a, const PlotLevel& b) { return a.value < b.value; });
+  m_intervals->setLevels(levels);
+  m_scatter->setLevels(levels);
   m_scatter->setDots(dots, tr("p50 of a whole request, ms; bubble: size"), tr("Accuracy"), true);
   QStringList differences;
   for (const auto& d : r.differences)
@@ -287,10 +274,8 @@ void EvaluatePage::showRows(const Loaded& loaded) {
     auto said = [&](int model) { return model >= 0 && static_cast<std::size_t>(model) < answer.answers.size() ? qs(answer.answers[static_cast<std::size_t>(model)]).simplified() : QString(); };
     const QString cells[] = {qs(answer.prompt).simplified(), qs(answer.reference).simplified(), said(student), said(teacher)};
     for (int c = 0; c < 4; ++c) {
-      auto* item = new QTableWidgetItem(cells[c]);
-      item->setToolTip(cells[c].toHtmlEscaped());
+      auto* item = m_rows->set(row, c, cells[c]);
       if (c == 2) item->setForeground(Theme::instance().color(Role::Bad));
-      m_rows->setItem(row, c, item);
     }
   }
   m_rowsTitle->setText(student < 0 ? tr("No student in this report") : tr("Rows where the student is wrong: %1 of %2").arg(countText(wrong), countText(loaded.report.rows)));

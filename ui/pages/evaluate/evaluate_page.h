@@ -4,13 +4,13 @@
 #include "ui/pages/page.h"
 
 class QComboBox;
-class QTableWidget;
 
 namespace retort::ui {
 
 class EmptyState;
 class IntervalPlot;
 class JobBar;
+class PlainTable;
 class ScatterPlot;
 
 class EvaluatePage : public Page {
@@ -37,7 +37,7 @@ class EvaluatePage : public Page {
 
   JobBar* m_job;
   QComboBox* m_choice;
-  QTableWidget *m_models, *m_rows;
+  PlainTable *m_models, *m_rows;
   PlainLabel *m_verdict, *m_basis, *m_differences, *m_rowsTitle;
   IntervalPlot* m_intervals;
   ScatterPlot* m_scatter;

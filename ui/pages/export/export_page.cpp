@@ -55,7 +55,7 @@ ExportPage::ExportPage(Session* session, QWidget* parent) : Page(session, QStrin
   m_start->setEnabled(false);
   addAction(m_start);
   connect(m_start, &QPushButton::clicked, this, &ExportPage::start);
-  m_job = new JobBar(session, "export", this);
+  m_job = new JobBar(session, {"export"}, this);
   column()->insertWidget(2, m_job);
   m_empty = new EmptyState(QStringLiteral("draw-export"), tr("Nothing to export yet"), tr("A finished run's student can be exported. Each file is read again and held against the student before it gets its tick."), tr("Go to runs"), {}, this);
   connect(m_empty, &EmptyState::actionTriggered, this, [this] { Q_EMIT navigate(QStringLiteral("runs"), {}); });
@@ -249,8 +249,9 @@ void ExportPage::start() {
   const std::string source = ss(m_source->currentData().toString());
   session()->startJob("export", ss(m_source->currentText()), {{"student", source}, {"to", targets()}}, this, [this](Result<std::string> id) {
     m_start->setEnabled(true);
-    if (!id.ok()) banner()->show(id.error());
-    else banner()->clear();
+    if (!id.ok()) return banner()->show(id.error());
+    banner()->clear();
+    m_job->follow(*id);
   });
 }
 

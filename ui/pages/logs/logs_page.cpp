@@ -3,20 +3,18 @@
 
 #include <QDialog>
 #include <QDragEnterEvent>
-#include <QFile>
 #include <QFileDialog>
-#include <QHeaderView>
 #include <QLineEdit>
 #include <QMenu>
 #include <QMimeData>
 #include <QSplitter>
-#include <QTableWidget>
-#include <QTextBrowser>
 
+#include "ui/pages/job_bar.h"
 #include "ui/pages/logs/facet_panel.h"
 #include "ui/pages/logs/record_pane.h"
 #include "ui/shell/icons.h"
 #include "ui/widgets/empty_state.h"
+#include "ui/widgets/plain_table.h"
 #include "ui/widgets/tables.h"
 #include "ui/widgets/text.h"
 
@@ -36,18 +34,27 @@ LogsPage::LogsPage(Session* session, QWidget* parent) : Page(session, QStringLit
   m_import->setMenu(menu);
   m_import->setProperty("menu", true);
   addAction(m_import);
+  m_distil = button(tr("Distil…"), QStringLiteral("distilLogs"), QStringLiteral("distil"), this);
+  m_distil->setToolTip(tr("The whole line in four steps: from the records that match to verified files (Ctrl+Shift+D)"));
+  addAction(m_distil);
+  connect(m_distil, &QPushButton::clicked, this, [this] { Q_EMIT navigate(QStringLiteral("assistant"), m_box->text()); });
   m_dataset = primaryButton(tr("Build dataset"), QStringLiteral("buildDataset"), QStringLiteral("datasets"), this);
   m_dataset->setToolTip(tr("Makes a dataset of the records that match"));
   addAction(m_dataset);
   connect(m_dataset, &QPushButton::clicked, this, [this] { Q_EMIT navigate(QStringLiteral("datasets"), QStringLiteral("build:") + m_box->text()); });
-  column()->insertWidget(2, new TaskBar(session, this));
+  m_job = new JobBar(session, {"import", "sample"}, this);
+  column()->insertWidget(2, m_job);
   build();
   connect(session, &Session::logsChanged, this, &LogsPage::refresh);
   connect(session, &Session::loaded, this, &LogsPage::refresh);
-  connect(session, &Session::taskChanged, this, [this] {
-    m_import->setEnabled(this->session()->task() == nullptr);
+  connect(session, &Session::jobsChanged, this, [this] {
+    const bool busy = this->session()->isImporting();
+    if (m_import->isEnabled() != busy) return;
+    m_import->setEnabled(!busy);
+    m_import->setToolTip(busy ? tr("An import is under way") : QString());
     refresh();
   });
+  connect(m_job, &JobBar::ended, this, &LogsPage::importEnded);
   refresh();
 }
 
@@ -92,8 +99,10 @@ void LogsPage::build() {
   m_model = new LogTableModel(this);
   m_table = new TableView(tr("Records"), QStringLiteral("recordTable"), m_split);
   m_table->setModel(m_model);
-  m_table->setWidths({140, 240, 136, 66, 72, 100, 84});
+  m_table->setWidths({128, 240, 132, 66, 72, 100, 84});
   m_table->setStretchColumn(LogTableModel::Prompt, 220);
+  m_table->setGivingWay({LogTableModel::Latency, LogTableModel::OutTokens, LogTableModel::InTokens, LogTableModel::Status, LogTableModel::Model});
+  m_table->setSortable();
   setFocusProxy(m_table);
   m_pane = new RecordPane(m_split);
   m_pane->setMinimumWidth(220);
@@ -136,19 +145,7 @@ void LogsPage::build() {
     }
   });
   connect(m_rejects, &QToolButton::clicked, this, &LogsPage::showRejects);
-  connect(help, &QToolButton::clicked, this, [this] {
-    auto* dialog = new QDialog(this);
-    dialog->setAttribute(Qt::WA_DeleteOnClose);
-    dialog->setWindowTitle(tr("How to write filters"));
-    dialog->resize(560, 460);
-    auto* layout = new QVBoxLayout(dialog);
-    auto* text = new QTextBrowser(dialog);
-    text->setAccessibleName(tr("How to write filters"));
-    QFile file(QStringLiteral(":/help/filters.md"));
-    if (file.open(QIODevice::ReadOnly)) text->setMarkdown(QString::fromUtf8(file.readAll()));
-    layout->addWidget(text);
-    dialog->show();
-  });
+  connect(help, &QToolButton::clicked, this, [this] { Q_EMIT navigate(QStringLiteral("help"), QStringLiteral("filters")); });
 }
 
 void LogsPage::open(const QString& filterText) {
@@ -165,28 +162,41 @@ void LogsPage::chooseFiles(bool folder) {
 }
 
 void LogsPage::importPaths(const QStringList& paths) {
-  if (Task* task = session()->importLogs(paths)) follow(task);
-  else banner()->show(Banner::Kind::Caution, tr("An import is under way"), tr("Wait for it to end, or cancel it first."));
+  if (session()->isImporting()) return banner()->show(Banner::Kind::Caution, tr("An import is under way"), tr("Wait for it to end, or stop it first."));
+  m_import->setEnabled(false);
+  session()->importLogs(paths, this, [this](const Result<std::string>& job) { follow(job); });
 }
 
 void LogsPage::importSample() {
-  if (Task* task = session()->importSample()) follow(task);
+  if (session()->isImporting()) return;
+  m_import->setEnabled(false);
+  session()->importSample(this, [this](const Result<std::string>& job) { follow(job); });
 }
 
-void LogsPage::follow(Task* task) {
+void LogsPage::follow(const Result<std::string>& job) {
+  if (!job.ok()) {
+    m_import->setEnabled(true);
+    return banner()->show(job.error());
+  }
   banner()->clear();
-  connect(task, &Task::finished, this, [this, task] {
-    if (task->error() && isCancelled(*task->error()))
-      return banner()->show(Banner::Kind::Info, tr("Import cancelled"), tr("What was read so far stays. Import the same source again to go on from there."));
-    if (task->error()) return banner()->show(*task->error());
-    const logs::ImportSummary& s = task->summary;
-    QStringList parts{tr("%1 lines in %2 files").arg(countText(s.lines), countText(s.files)), tr("%1 accepted").arg(countText(s.accepted))};
-    if (s.duplicates) parts << tr("%1 duplicates").arg(countText(s.duplicates));
-    if (s.filtered) parts << tr("%1 filtered").arg(countText(s.filtered));
-    parts << tr("%1 rejected").arg(countText(s.rejected));
-    banner()->show(s.rejected ? Banner::Kind::Caution : Banner::Kind::Good, tr("Imported in %1").arg(durationText(s.seconds)), parts.join(QStringLiteral(", ")));
-    if (s.rejected) banner()->setAction(tr("Show rejected lines"), [this] { showRejects(); });
-  });
+  m_job->follow(*job);
+  refresh();
+}
+
+void LogsPage::importEnded(const job::State& state) {
+  m_import->setEnabled(true);
+  session()->refresh();
+  if (state.phase == job::Phase::stopped)
+    return banner()->show(Banner::Kind::Info, tr("Import stopped"), tr("What was read so far stays. Import the same source again to go on from there."));
+  if (state.error.is_object()) return banner()->show(job::errorFromJson(state.error));
+  const auto number = [&](const char* key) { return state.extra.is_object() ? static_cast<qint64>(numberOf(state.extra.value(key, Json(0)), 0)) : 0; };
+  QStringList parts{tr("%1 lines in %2 files").arg(countText(number("lines")), countText(number("files"))), tr("%1 accepted").arg(countText(number("accepted")))};
+  if (number("duplicates")) parts << tr("%1 duplicates").arg(countText(number("duplicates")));
+  if (number("filtered")) parts << tr("%1 filtered").arg(countText(number("filtered")));
+  parts << tr("%1 rejected").arg(countText(number("rejected")));
+  const double seconds = state.extra.is_object() ? numberOf(state.extra.value("seconds", Json(0)), 0) : 0;
+  banner()->show(number("rejected") ? Banner::Kind::Caution : Banner::Kind::Good, tr("Imported in %1").arg(durationText(seconds)), parts.join(QStringLiteral(", ")));
+  if (number("rejected")) banner()->setAction(tr("Show rejected lines"), [this] { showRejects(); });
 }
 
 void LogsPage::dragEnterEvent(QDragEnterEvent* event) {
@@ -238,9 +248,9 @@ void LogsPage::refresh() {
     banner()->setAction(tr("Try again"), [this] { banner()->clear(), session()->refresh(); });
   }
   const auto store = session()->logs();
-  if (!session()->isLoaded() || (!store && session()->task())) {
+  if (!session()->isLoaded() || (!store && session()->isImporting())) {
     setBody(m_skeleton);
-    setState(session()->task() ? tr("importing") : tr("loading"));
+    setState(session()->isImporting() ? tr("importing") : tr("loading"));
   } else if (!store || store->size() == 0) {
     setBody(m_empty);
     setState({});
@@ -249,6 +259,7 @@ void LogsPage::refresh() {
     query();
   }
   m_dataset->setVisible(store != nullptr);
+  m_distil->setVisible(store != nullptr);
 }
 
 void LogsPage::showRejects() {
@@ -262,16 +273,9 @@ void LogsPage::showRejects() {
   auto* layout = new QVBoxLayout(dialog);
   auto* state = caption(tr("Loading"), dialog);
   layout->addWidget(state);
-  auto* table = new QTableWidget(0, 5, dialog);
-  table->setAccessibleName(tr("Rejected lines"));
-  table->setHorizontalHeaderLabels({tr("File"), tr("Line"), tr("Byte"), tr("Reason"), tr("Detail")});
-  table->verticalHeader()->hide();
-  table->setShowGrid(false);
-  table->setEditTriggers(QAbstractItemView::NoEditTriggers);
-  table->setSelectionBehavior(QAbstractItemView::SelectRows);
+  auto* table = new PlainTable({tr("File"), tr("Line"), tr("Byte"), tr("Reason"), tr("Detail")}, tr("Rejected lines"), QStringLiteral("rejectsTable"), dialog);
+  table->setNumeric({1, 2});
   table->setColumnWidth(0, 320);
-  table->horizontalHeader()->setStretchLastSection(true);
-  table->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
   table->setTextElideMode(Qt::ElideLeft);
   layout->addWidget(table);
   using Answer = std::pair<Result<std::vector<logs::Reject>>, Result<std::uint64_t>>;
@@ -285,12 +289,7 @@ void LogsPage::showRejects() {
     int r = 0;
     for (const auto& reject : rejects) {
       const QString cells[] = {qs(reject.file), countText(reject.line), countText(reject.byteOffset), qs(logs::rejectWord(reject.reason)), qs(reject.detail)};
-      for (int c = 0; c < 5; ++c) {
-        auto* item = new QTableWidgetItem(cells[c]);
-        if (c == 1 || c == 2) item->setTextAlignment(Qt::AlignRight | Qt::AlignVCenter);
-        item->setToolTip(cells[c].toHtmlEscaped());
-        table->setItem(r, c, item);
-      }
+      for (int c = 0; c < 5; ++c) table->set(r, c, cells[c], c == 1 ? QVariant::fromValue(qint64(reject.line)) : c == 2 ? QVariant::fromValue(qint64(reject.byteOffset)) : QVariant());
       ++r;
     }
   });

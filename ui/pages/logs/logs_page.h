@@ -13,6 +13,7 @@ namespace retort::ui {
 
 class EmptyState;
 class FacetPanel;
+class JobBar;
 class RecordPane;
 class TableView;
 
@@ -32,7 +33,8 @@ class LogsPage : public Page {
   void build();
   void chooseFiles(bool folder);
   void importSample();
-  void follow(Task* task);
+  void follow(const Result<std::string>& job);
+  void importEnded(const job::State& state);
   void textEdited();
   void setFilter(const logs::Filter& filter);
   void query();
@@ -41,7 +43,8 @@ class LogsPage : public Page {
 
   QLineEdit* m_box;
   PlainLabel* m_reading;
-  QPushButton *m_import, *m_dataset;
+  QPushButton *m_import, *m_dataset, *m_distil;
+  JobBar* m_job;
   QToolButton* m_rejects;
   LogTableModel* m_model;
   TableView* m_table;

@@ -1,15 +1,14 @@
 // One record beside the list: see record_pane.h.
 #include "ui/pages/logs/record_pane.h"
 
-#include <QHeaderView>
 #include <QPlainTextEdit>
 #include <QTabBar>
 #include <QTabWidget>
-#include <QTableWidget>
 #include <QVBoxLayout>
 
 #include "ui/widgets/controls.h"
 #include "ui/widgets/conversation.h"
+#include "ui/widgets/plain_table.h"
 #include "ui/widgets/text.h"
 
 namespace retort::ui {
@@ -65,20 +64,8 @@ RecordPane::RecordPane(QWidget* parent) : QWidget(parent) {
   m_raw->setLineWrapMode(QPlainTextEdit::WidgetWidth);
   m_raw->setFrameShape(QFrame::NoFrame);
   m_tabs->addTab(m_raw, tr("Raw JSON"));
-  m_metadata = new QTableWidget(0, 2, this);
-  m_metadata->setObjectName(QStringLiteral("metadata"));
-  m_metadata->setAccessibleName(tr("Metadata"));
-  m_metadata->setHorizontalHeaderLabels({tr("Key"), tr("Value")});
-  m_metadata->horizontalHeader()->setStretchLastSection(true);
-  m_metadata->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
+  m_metadata = new PlainTable({tr("Key"), tr("Value")}, tr("Metadata"), QStringLiteral("metadata"), this);
   m_metadata->setColumnWidth(0, 150);
-  m_metadata->horizontalHeader()->setHighlightSections(false);
-  m_metadata->verticalHeader()->hide();
-  m_metadata->verticalHeader()->setDefaultSectionSize(26);
-  m_metadata->setShowGrid(false);
-  m_metadata->setEditTriggers(QAbstractItemView::NoEditTriggers);
-  m_metadata->setSelectionBehavior(QAbstractItemView::SelectRows);
-  m_metadata->setTabKeyNavigation(false);
   m_metadata->setToolTip(tr("Press Enter or double-click to filter by a value"));
   m_tabs->addTab(m_metadata, tr("Metadata"));
   column->addWidget(m_tabs, 1);
@@ -125,10 +112,8 @@ void RecordPane::show(std::shared_ptr<logs::LogStore> store, std::uint32_t id) {
     auto row = [this](const QString& key, const QString& value, const QVariant& filterKey) {
       const int r = m_metadata->rowCount();
       m_metadata->insertRow(r);
-      auto* k = new QTableWidgetItem(key);
-      k->setData(Qt::UserRole, filterKey);
-      m_metadata->setItem(r, 0, k);
-      m_metadata->setItem(r, 1, new QTableWidgetItem(value));
+      m_metadata->set(r, 0, key)->setData(Qt::UserRole, filterKey);
+      m_metadata->set(r, 1, value);
     };
     for (const auto& [key, value] : record.metadata) row(qs(key), qs(value), qs(key));
     row(tr("Model"), qs(record.model), QStringLiteral("@model"));

@@ -7,13 +7,13 @@
 #include "ui/models/async.h"
 
 class QPlainTextEdit;
-class QTableWidget;
 class QTabWidget;
 
 namespace retort::ui {
 
 class ConversationView;
 class PlainLabel;
+class PlainTable;
 
 class RecordPane : public QWidget {
   Q_OBJECT
@@ -32,7 +32,7 @@ class RecordPane : public QWidget {
   QTabWidget* m_tabs;
   ConversationView* m_conversation;
   QPlainTextEdit* m_raw;
-  QTableWidget* m_metadata;
+  PlainTable* m_metadata;
   Latest m_query;
 };
 

@@ -1,7 +1,6 @@
 // One run, live or past: see run_view.h.
 #include "ui/pages/runs/run_view.h"
 
-#include <QHeaderView>
 #include <QMenu>
 #include <QPlainTextEdit>
 #include <QRegularExpression>
@@ -11,42 +10,22 @@
 #include <QStyledItemDelegate>
 #include <QTabBar>
 #include <QTabWidget>
-#include <QTableWidget>
 #include <QVBoxLayout>
 #include <cmath>
 
-#include "ui/charts/line_chart.h"
+#include "ui/charts/loss_chart.h"
 #include "ui/models/run_table_model.h"
 #include "ui/shell/icons.h"
 #include "ui/widgets/banner.h"
 #include "ui/widgets/controls.h"
+#include "ui/widgets/plain_table.h"
 #include "ui/widgets/text.h"
 
 namespace retort::ui {
 namespace {
 
-double member(const job::Event& event, const char* key) {
-  return event.body.contains(key) ? numberOf(event.body[key], std::nan("")) : std::nan("");
-}
 QString text(const job::Event& event, const char* key) {
   return event.body.contains(key) && event.body[key].is_string() ? qs(event.body[key].get<std::string>()) : QString();
-}
-
-QTableWidget* table(const QStringList& headers, const QString& name, const QString& objectName, QWidget* parent) {
-  auto* t = new QTableWidget(0, static_cast<int>(headers.size()), parent);
-  t->setObjectName(objectName);
-  t->setAccessibleName(name);
-  t->setHorizontalHeaderLabels(headers);
-  t->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
-  t->horizontalHeader()->setStretchLastSection(true);
-  t->horizontalHeader()->setHighlightSections(false);
-  t->verticalHeader()->hide();
-  t->setShowGrid(false);
-  t->setEditTriggers(QAbstractItemView::NoEditTriggers);
-  t->setSelectionBehavior(QAbstractItemView::SelectRows);
-  t->setTabKeyNavigation(false);
-  t->setFrameShape(QFrame::NoFrame);
-  return t;
 }
 
 // A rendered prompt tells most at its end, where the user speaks.
@@ -60,9 +39,6 @@ class CutLeft : public QStyledItemDelegate {
     option->textElideMode = Qt::ElideLeft;
   }
 };
-
-/// A moving average over a tenth of the run, so that short runs are not drawn by their beginnings.
-double smoothingFor(std::int64_t steps) { return std::clamp(1.0 - 10.0 / static_cast<double>(std::max<std::int64_t>(steps, 20)), 0.5, 0.95); }
 
 Card* framed(QWidget* inside, int margin) {
   auto* card = new Card;
@@ -145,10 +121,7 @@ QWidget* RunView::makeCharts() {
   auto* row = new QHBoxLayout(box);
   row->setContentsMargins(0, 0, 0, 0);
   row->setSpacing(12);
-  m_loss = new LineChart(tr("Loss"), tr("Step"), tr("Nats per token"), box);
-  m_loss->setObjectName(QStringLiteral("lossChart"));
-  m_lossLine = m_loss->addLine(tr("Training"), LineChart::Style::Smoothed, kStudentSeries);
-  m_nllLine = m_loss->addLine(tr("Validation"), LineChart::Style::Markers, 3);
+  m_loss = new LossChart(box);
   m_speed = new LineChart(tr("Speed"), tr("Step"), tr("Tokens per second"), box);
   m_speed->setObjectName(QStringLiteral("speedChart"));
   m_speedLine = m_speed->addLine(tr("Tokens/s"), LineChart::Style::Smoothed, 5);
@@ -165,7 +138,8 @@ QWidget* RunView::makeTabs() {
   m_tabs->setObjectName(QStringLiteral("runTabs"));
   m_tabs->setDocumentMode(true);
   m_tabs->tabBar()->setAccessibleName(tr("Details of the run"));
-  m_samples = table({tr("Step"), tr("Prompt"), tr("Student says"), tr("Target")}, tr("Samples"), QStringLiteral("samplesTable"), this);
+  m_samples = new PlainTable({tr("Step"), tr("Prompt"), tr("Student says"), tr("Target")}, tr("Samples"), QStringLiteral("samplesTable"), this);
+  m_samples->setNumeric({0});
   m_samples->setItemDelegateForColumn(1, new CutLeft(m_samples));
   m_samples->setColumnWidth(0, 60);
   m_samples->setColumnWidth(1, 420);
@@ -189,7 +163,7 @@ QWidget* RunView::makeTabs() {
   m_log->setFrameShape(QFrame::NoFrame);
   m_log->setPlaceholderText(tr("The worker has written nothing."));
   m_tabs->addTab(m_log, tr("Log"));
-  m_events = table({tr("Time"), tr("Event"), tr("What")}, tr("Events"), QStringLiteral("eventsTable"), this);
+  m_events = new PlainTable({tr("Time"), tr("Event"), tr("What")}, tr("Events"), QStringLiteral("eventsTable"), this);
   m_events->setColumnWidth(0, 150);
   m_events->setColumnWidth(1, 110);
   m_tabs->addTab(m_events, tr("Events"));
@@ -227,24 +201,18 @@ void RunView::reset() {
 }
 
 void RunView::takeMetric(const job::Event& event) {
-  const double step = member(event, "step");
-  const double loss = member(event, "loss");
-  m_loss->append(m_lossLine, step, loss);
-  if (event.body.contains("kd")) {
-    if (m_kdLine < 0) m_kdLine = m_loss->addLine(tr("KD"), LineChart::Style::Smoothed, 1);
-    m_loss->append(m_kdLine, step, member(event, "kd"));
-  }
-  m_speed->append(m_speedLine, step, member(event, "tokens_per_s"));
+  const double step = eventNumber(event, "step");
+  const double loss = eventNumber(event, "loss");
+  m_speed->append(m_speedLine, step, eventNumber(event, "tokens_per_s"));
   if (!std::isfinite(loss))
     m_banner->show(Banner::Kind::Bad, tr("The loss was not a number at step %1").arg(countText(static_cast<qint64>(step))), tr("The spec says what happens then (stop, skip or lower the rate). A lower learning rate usually helps."));
   m_lossTile->setValue(significantText(loss, 4));
-  m_rateTile->setValue(significantText(member(event, "lr"), 3));
-  m_speedTile->setValue(significantText(member(event, "tokens_per_s"), 3));
+  m_rateTile->setValue(significantText(eventNumber(event, "lr"), 3));
+  m_speedTile->setValue(significantText(eventNumber(event, "tokens_per_s"), 3));
 }
 
 void RunView::takeEval(const job::Event& event) {
-  const double nll = member(event, "nll");
-  m_loss->append(m_nllLine, member(event, "step"), nll);
+  const double nll = eventNumber(event, "nll");
   if (!std::isfinite(nll)) return;
   if (!m_hasNll || nll < m_bestNll) m_bestNll = nll, m_hasNll = true;
   m_nllTile->setValue(significantText(nll, 4), nll > m_bestNll ? tr("best %1").arg(significantText(m_bestNll, 4)) : tr("the best so far"));
@@ -265,41 +233,36 @@ void RunView::takeSample(const job::Event& event) {
   QString target = text(event, "target");
   if (event.body.contains("target") && event.body["target"].is_object()) target = qs(event.body["target"].value("content", std::string()));
   m_samples->insertRow(0);
-  const QString cells[] = {countText(static_cast<qint64>(member(event, "step"))), prompt, said, target.simplified()};
+  const QString cells[] = {countText(static_cast<qint64>(eventNumber(event, "step"))), prompt, said, target.simplified()};
   for (int c = 0; c < 4; ++c) {
-    auto* item = new QTableWidgetItem(cells[c]);
-    item->setToolTip(cells[c].toHtmlEscaped());
+    auto* item = m_samples->set(0, c, cells[c], c == 0 ? QVariant(eventNumber(event, "step")) : QVariant());
     if (c == 2 && changed) {
       QFont bold = item->font();
       bold.setWeight(QFont::DemiBold);
       item->setFont(bold);
-      item->setToolTip(tr("Changed since the measurement before"));
+      item->setToolTip(tr("Changed since the measurement before: %1").arg(cells[c].toHtmlEscaped()));
     }
-    m_samples->setItem(0, c, item);
   }
   if (m_samples->rowCount() > kMost) m_samples->removeRow(m_samples->rowCount() - 1);
 }
 
 void RunView::take(const std::vector<job::Event>& events) {
   for (const job::Event& event : events) {
+    m_loss->take(event);
     if (event.type == "metric") takeMetric(event);
     else if (event.type == "eval") takeEval(event);
     else if (event.type == "sample") takeSample(event);
-    if (event.type == "restart" && event.body.contains("from_step")) {
-      const double step = member(event, "from_step");
-      m_loss->truncateAfter(step);
-      m_speed->truncateAfter(step);
-    }
+    if (event.type == "restart" && event.body.contains("from_step")) m_speed->truncateAfter(eventNumber(event, "from_step"));
     if (event.type == "metric" || event.type == "sample" || event.type == "progress") continue;
     constexpr int kMost = 500;
     Json rest = event.body;
     for (const char* key : {"seq", "attempt", "ts", "t", "type"}) rest.erase(key);
     m_events->insertRow(0);
-    m_events->setItem(0, 0, new QTableWidgetItem(QDateTime::fromMSecsSinceEpoch(event.ts).toString(QStringLiteral("yyyy-MM-dd HH:mm:ss"))));
-    m_events->setItem(0, 1, new QTableWidgetItem(qs(event.type)));
+    m_events->set(0, 0, QDateTime::fromMSecsSinceEpoch(event.ts).toString(QStringLiteral("yyyy-MM-dd HH:mm:ss")));
+    m_events->set(0, 1, qs(event.type));
     QStringList words;
     for (const auto& [key, value] : rest.items()) words << qs(key) + QLatin1Char(' ') + (value.is_string() ? qs(value.get<std::string>()) : qs(dumpJson(value)).left(200));
-    m_events->setItem(0, 2, new QTableWidgetItem(words.join(QStringLiteral(", "))));
+    m_events->set(0, 2, words.join(QStringLiteral(", ")));
     if (m_events->rowCount() > kMost) m_events->removeRow(m_events->rowCount() - 1);
   }
 }
@@ -341,7 +304,7 @@ void RunView::showSpec() {
   Q_EMIT titleChanged(s.name.empty() ? qs(m_id) : qs(s.name));
   std::int64_t steps = 0;
   for (const auto& m : s.methods) steps += m.steps;
-  m_loss->setSmoothing(smoothingFor(steps));
+  m_loss->setSteps(steps);
   m_speed->setSmoothing(smoothingFor(steps));
   QString about = qs(s.student.model.name);
   if (!s.teachers.empty()) about = tr("%1 from %2").arg(about, qs(s.teachers.front().model.name));

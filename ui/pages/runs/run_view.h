@@ -9,7 +9,6 @@
 class QPlainTextEdit;
 class QPushButton;
 class QTabWidget;
-class QTableWidget;
 
 namespace retort::ui {
 
@@ -17,8 +16,10 @@ class Banner;
 class Chip;
 class KeyValues;
 class LineChart;
+class LossChart;
 class NumberTile;
 class PlainLabel;
+class PlainTable;
 class ProgressLine;
 
 class RunView : public QWidget {
@@ -27,7 +28,7 @@ class RunView : public QWidget {
   explicit RunView(Session* session, QWidget* parent = nullptr);
   void show(const std::string& runId);
   [[nodiscard]] const std::string& runId() const { return m_id; }
-  [[nodiscard]] LineChart* lossChart() const { return m_loss; }
+  [[nodiscard]] LossChart* lossChart() const { return m_loss; }
   [[nodiscard]] RunFeed* feed() const { return m_feed.get(); }
 
  Q_SIGNALS:
@@ -57,12 +58,13 @@ class RunView : public QWidget {
   ProgressLine* m_progress;
   NumberTile *m_lossTile, *m_nllTile, *m_rateTile, *m_speedTile, *m_timeTile;
   QPushButton *m_pause, *m_stop, *m_resume, *m_evaluate, *m_export;
-  LineChart *m_loss, *m_speed;
+  LossChart* m_loss;
+  LineChart* m_speed;
   QTabWidget* m_tabs;
-  QTableWidget *m_samples, *m_events;
+  PlainTable *m_samples, *m_events;
   QPlainTextEdit* m_log;
   KeyValues* m_config;
-  int m_lossLine = 0, m_kdLine = -1, m_nllLine = 0, m_speedLine = 0;
+  int m_speedLine = 0;
   double m_bestNll = 0;
   bool m_hasNll = false;
   std::map<std::string, QString> m_lastSample;

@@ -36,6 +36,8 @@ RunsPage::RunsPage(Session* session, QWidget* parent) : Page(session, QStringLit
   m_table->verticalHeader()->setDefaultSectionSize(32);
   m_table->setWidths({140, 128, 104, 84, 96, 128, 88, 82, 112, 132});
   m_table->setStretchColumn(RunTableModel::Name, 126);
+  m_table->setGivingWay({RunTableModel::Started, RunTableModel::Method, RunTableModel::Time, RunTableModel::Teacher});
+  m_table->setSortable();
   inside->addWidget(m_table);
   setFocusProxy(m_table);
   m_list = card;

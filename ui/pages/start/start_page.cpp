@@ -41,11 +41,15 @@ StartPage::StartPage(const QStringList& recent, QWidget* parent) : QWidget(paren
   row->setSpacing(8);
   auto* sample = primaryButton(tr("Open the sample project"), QStringLiteral("openSample"), {}, this);
   auto* folder = button(tr("Open a folder…"), QStringLiteral("openFolder"), QStringLiteral("folder"), this);
+  auto* distil = button(tr("Distil your logs…"), QStringLiteral("startDistil"), QStringLiteral("distil"), this);
+  distil->setToolTip(tr("Makes a new project and goes the whole way in four steps (Ctrl+Shift+D)"));
   row->addWidget(sample);
+  row->addWidget(distil);
   row->addWidget(folder);
   row->addStretch();
   column->addLayout(row);
   connect(sample, &QPushButton::clicked, this, &StartPage::sampleWanted);
+  connect(distil, &QPushButton::clicked, this, &StartPage::distilWanted);
   connect(folder, &QPushButton::clicked, this, &StartPage::folderWanted);
   if (!recent.isEmpty()) {
     column->addSpacing(16);

@@ -14,6 +14,7 @@ class StartPage : public QWidget {
 
  Q_SIGNALS:
   void sampleWanted();
+  void distilWanted();                    ///< the assistant, in a new project
   void folderWanted();                    ///< asks the window for its folder dialog
   void projectWanted(const QString& path);
 
