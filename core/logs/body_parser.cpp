@@ -2,6 +2,10 @@
 #include "logs/body_parser.h"
 
 #include <array>
+#include <charconv>
+#include <cmath>
+
+#include "logs/format.h"
 
 namespace retort::logs {
 
@@ -55,11 +59,22 @@ void readTools(Call& call, const Maybe& body) {
   });
 }
 
+/// The JSON text of a parameter; tracers write numbers as texts.
+std::string numberText(const Maybe& value) {
+  const auto text = str(value);
+  double number = 0;
+  if (text && !text->empty())
+    if (const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number); error == std::errc() && end == text->data() + text->size() && std::isfinite(number) &&
+        Json::accept(*text))
+      return std::string(*text);
+  return dom::minified(value);
+}
+
 void readParameters(Call& call, const Maybe& body) {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 18> kNames = {{
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 19> kNames = {{
       {"temperature", "temperature"}, {"top_p", "top_p"}, {"topP", "top_p"}, {"p", "top_p"}, {"top_k", "top_k"}, {"topK", "top_k"},
       {"k", "top_k"}, {"max_tokens", "max_tokens"}, {"maxTokens", "max_tokens"}, {"max_new_tokens", "max_tokens"},
-      {"max_gen_len", "max_tokens"}, {"max_tokens_to_sample", "max_tokens"}, {"maxTokenCount", "max_tokens"},
+      {"max_gen_len", "max_tokens"}, {"max_tokens_to_sample", "max_tokens"}, {"maxTokenCount", "max_tokens"}, {"maxOutputTokens", "max_tokens"},
       {"max_completion_tokens", "max_tokens"}, {"stop", "stop"}, {"stop_sequences", "stop"}, {"stopSequences", "stop"}, {"seed", "seed"}}};
   for (const auto& holder : {body, get(body, "inferenceConfig"), get(body, "textGenerationConfig")}) {
     simdjson::dom::object members;
@@ -67,7 +82,7 @@ void readParameters(Call& call, const Maybe& body) {
     for (const auto& member : members)
       for (const auto& [from, to] : kNames)
         if (member.key == from && !member.value.is_null() && !member.value.is_object())
-          call.parameters.emplace_back(to, dom::minified(Maybe(member.value)));
+          call.parameters.emplace_back(to, numberText(Maybe(member.value)));
   }
 }
 
@@ -91,6 +106,7 @@ std::string_view promptDialect(const Call& call, const Maybe& body) {
   if (get(body, "max_gen_len") || contains(model, "meta.") || contains(model, "llama")) return "llama";
   if (contains(model, "mistral.") || contains(model, "mixtral")) return "mistral-text";
   if (get(body, "num_generations") || contains(model, "cohere.")) return "cohere-command";
+  if (contains(model, "ai21.")) return "ai21";
   if (contains(model, "deepseek.") || contains(model, "deepseek-")) return "deepseek";
   return "prompt";
 }
@@ -143,6 +159,18 @@ void readCohereAnswer(Call& call, const Maybe& body) {
   setStop(call, get(body, "finish_reason"));
 }
 
+/// A guardrail that stepped in: InvokeModel says so beside the model's own stop reason; the trace says what it found.
+void readGuardrail(Call& call, const Maybe& body) {
+  if (strOr(get(body, "amazon-bedrock-guardrailAction")) == "INTERVENED") {
+    call.record.stopRaw = "guardrail_intervened";
+    call.record.stop = "filtered";
+  }
+  if (call.record.stopRaw != "guardrail_intervened") return;
+  constexpr std::size_t kMost = 1000;
+  const auto trace = get(body, "amazon-bedrock-trace", "guardrail") ? get(body, "amazon-bedrock-trace", "guardrail") : get(body, "trace", "guardrail");
+  if (trace) call.record.reason = dom::minified(trace).substr(0, kMost);
+}
+
 void readCounts(Call& call, const Maybe& body) {
   Record& record = call.record;
   readUsage(call, get(body, "usage"));
@@ -162,6 +190,9 @@ void readCounts(Call& call, const Maybe& body) {
 }
 
 }  // namespace
+
+void readToolsOf(Call& call, const Maybe& body) { readTools(call, body); }
+void readParametersOf(Call& call, const Maybe& body) { readParameters(call, body); }
 
 void parseRequestBody(Call& call, const Maybe& body, dom::ParserPool& pool) {
   Maybe request = pool.unwrapped(body);
@@ -224,6 +255,10 @@ void parseResponseBody(Call& call, const Maybe& body, dom::ParserPool& pool) {
     dialect = "cohere-command";
     answerText(call, strOr(get(one, "text")));
     setStop(call, get(one, "finish_reason"));
+  } else if (const auto completion2 = dom::first(get(response, "completions"))) {
+    dialect = "ai21";
+    answerText(call, strOr(get(completion2, "data", "text")));
+    setStop(call, get(completion2, "finishReason", "reason"));
   } else if (str(get(response, "text"))) {
     dialect = "cohere";
     readCohereAnswer(call, response);
@@ -235,6 +270,7 @@ void parseResponseBody(Call& call, const Maybe& body, dom::ParserPool& pool) {
   setStop(call, get(response, "completionReason"));
   setStop(call, get(response, "stop_reason"));
   setStop(call, get(response, "stopReason"));
+  readGuardrail(call, response);
   readCounts(call, response);
   if (call.record.parser.empty()) call.record.parser = dialect;
 }

@@ -14,6 +14,8 @@
 #include <optional>
 #include <vector>
 
+#include "logs/duck_source.h"
+
 namespace retort::logs {
 
 namespace {
@@ -210,6 +212,7 @@ Result<std::unique_ptr<ByteSource>> ByteSource::open(const std::filesystem::path
   file.seek(0);
   if (got >= 2 && std::memcmp(magic.data(), "\x1f\x8b", 2) == 0) return std::unique_ptr<ByteSource>(new GzipSource(std::move(file)));
   if (got >= 4 && std::memcmp(magic.data(), "\x28\xb5\x2f\xfd", 4) == 0) return std::unique_ptr<ByteSource>(new ZstdSource(std::move(file)));
+  if (got >= 4 && std::memcmp(magic.data(), "PAR1", 4) == 0) return openParquet(path);
   return std::unique_ptr<ByteSource>(new PlainSource(std::move(file)));
 }
 

@@ -2,12 +2,14 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "logs/read_rules.h"
 #include "logs/record.h"
 #include "logs/reject_reason.h"
 
@@ -24,11 +26,13 @@ struct Message {
   std::string role, text, reasoning, toolCallId;
   std::vector<ToolCall> toolCalls;
   std::vector<Image> images;                   ///< shown behind the text
+  int weight = -1;                             ///< of an answer in fine-tuning data: 0 not to be learned, 1 to be; -1: not said
 };
 struct Tool {
   std::string name, description, parameters;   ///< parameters: JSON text of the schema
 };
-enum class Side : std::uint8_t { input = 0, output = 1 };
+/// `reading`: not a body, but the record as it was read (recordDocument), where the line alone would not give it again.
+enum class Side : std::uint8_t { input = 0, output = 1, reading = 2 };
 struct Spill {
   Side side{};
   std::string path;                            ///< as logged, "s3://…"
@@ -39,13 +43,18 @@ struct Spill {
 struct Call {
   Record record;                               ///< all plain fields; its Json members stay empty
   std::vector<Message> messages;
-  std::optional<Message> answer;
+  std::optional<Message> answer, dispreferred;
   std::vector<Tool> tools;
   std::vector<std::pair<std::string, std::string>> parameters;   ///< canonical name, JSON text
   std::vector<Spill> spills;
   std::uint64_t promptHash = 0;                ///< of roles, texts and tool calls of the prompt
   std::uint64_t contentHash = 0;               ///< of everything that makes two records with one id the same
   std::string requestKey;                      ///< 16 bytes
+  std::string_view format;                     ///< name of the format that was recognised
+  bool isGuess = false;                        ///< by keys that other formats have too
+  bool isNoCall = false;                       ///< of that format, but no model call: a tool's span, the request half of a batch
+  bool needsReading = false;                   ///< the line alone does not give this record again (map, join, mended sample)
+  std::string repairNote;                      ///< what was mended in a malformed sample, with its place
 
   [[nodiscard]] std::string preview() const;   ///< about 160 characters of the last user message, blanks joined
   /// The Record with its JSON members built.
@@ -60,14 +69,24 @@ struct ParseReject {
   std::string detail;
 };
 
+/// One element of a document that holds many records, where it lies in that document.
+struct Unit {
+  std::size_t begin = 0, length = 0;
+  std::string text;                    ///< what is parsed in its place, when it needs more than itself (a span with its resource)
+};
+
 /// Parses lines of any format that we know. One per thread; buffers are kept between lines.
 class LineParser {
  public:
-  LineParser();
+  explicit LineParser(ReadRules rules = {});
   ~LineParser();
   LineParser(LineParser&&) noexcept;
-  /// `isPadded`: at least 64 readable bytes follow the line. True with `call` filled, or false with `reject` filled.
-  bool parse(std::string_view line, bool isPadded, const SpillLoader& spills, Call& call, ParseReject& reject);
+  LineParser& operator=(LineParser&&) noexcept;
+  /// `isPadded`: at least 64 readable bytes follow the line. `folder`: of the file, for halves of batches. True with `call`
+  /// filled, or false with `reject` filled.
+  bool parse(std::string_view line, bool isPadded, const SpillLoader& spills, Call& call, ParseReject& reject, std::string_view folder = {});
+  /// After parse() said no: the elements of a document that holds records rather than being one; none for any other.
+  [[nodiscard]] std::vector<Unit> units(std::string_view line) const;
 
  private:
   struct State;

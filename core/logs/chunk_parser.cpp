@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "logs/format.h"
+
 namespace retort::logs {
 
 namespace {
@@ -30,6 +32,8 @@ struct ChunkParser::State {
   std::optional<RecordMatcher> matcher;
   bool needsText = false;
   Call call;
+  void take(ParsedChunk& out, Document document, std::string_view text, std::string_view line, bool isPadded, bool isDerived);
+  std::vector<Document> documents;
   // Per chunk:
   std::unordered_map<std::string, std::uint32_t, PairHash, std::equal_to<>> ids;
   std::string block, scratch;
@@ -108,6 +112,11 @@ struct ChunkParser::State {
     row.offset = block.size();
     row.length = line.size();
     block += line;
+    if (call.needsReading) {   // the line alone would not give this record again
+      call.spills.clear();
+      const std::string path(call.format);
+      call.spills.push_back({Side::reading, path, true, recordDocument(std::move(call).toRecord())});
+    }
     for (auto& spill : call.spills) {
       ParsedSpill stored{spill.side, std::move(spill.path), spill.isFound, out.blocks.size(), block.size(), spill.bytes.size()};
       block += spill.bytes;
@@ -127,9 +136,63 @@ Result<ChunkParser> ChunkParser::create(const ParseRules& rules, const std::vect
   state->rules = rules;
   state->files = files;
   state->needsText = usesText(rules.where.root);
+  state->parser = LineParser(rules.read);
   RETORT_TRY(auto matcher, RecordMatcher::create(rules.where));
   state->matcher.emplace(std::move(matcher));
   return ChunkParser(std::move(state));
+}
+
+namespace {
+
+void countFormat(ParsedChunk& out, const Call& call) {
+  auto found = std::find_if(out.formats.begin(), out.formats.end(), [&](const FormatCount& f) { return f.name == call.format && f.isGuess == call.isGuess; });
+  if (found == out.formats.end()) found = out.formats.insert(out.formats.end(), FormatCount{std::string(call.format), call.isGuess, 0, 0});
+  ++found->documents;
+  found->noCalls += call.isNoCall;
+}
+
+}  // namespace
+
+/// Takes one record: `text` is what is read, `line` what is kept of the source.
+void ChunkParser::State::take(ParsedChunk& out, Document document, std::string_view text, std::string_view line, bool isPadded, bool isDerived) {
+  const ListedFile& file = files[document.file];
+  const auto reject = [&](ParseReject why) {
+    out.outcomes.push_back({Outcome::Kind::reject, static_cast<std::uint32_t>(out.rejects.size())});
+    out.rejects.push_back(std::move(why));
+    documents.push_back(std::move(document));
+  };
+  ParseReject why{};
+  const SpillLoader loader = [&](std::string_view path, Side) { return readSpill(file.path, file.root, path); };
+  const std::string folder = rules.read.pairs ? file.path.parent_path().string() : std::string();
+  if (!parser.parse(text, isPadded, loader, call, why, folder)) {
+    auto units = isDerived ? std::vector<Unit>() : parser.units(text);
+    if (!units.empty()) {
+      for (auto& unit : units) {
+        Document part = document;
+        part.offset += unit.begin;
+        part.begin += unit.begin;
+        part.length = part.fullLength = unit.length;
+        part.isUnterminated = false;
+        const auto bytes = line.substr(unit.begin, unit.length);
+        take(out, std::move(part), unit.text.empty() ? bytes : std::string_view(unit.text), bytes, false, true);
+      }
+      return;
+    }
+    if (document.isCut) why = {RejectReason::truncated, "the file was cut here"};
+    return reject(std::move(why));
+  }
+  countFormat(out, call);
+  if (isDerived && text.data() != line.data()) call.needsReading = true;
+  if (document.csv) call.needsReading = true;
+  if (document.hadBom) call.record.flags |= kRepaired;
+  if (!call.repairNote.empty() && out.repairNotes.size() < 20) out.repairNotes.emplace_back(static_cast<std::uint32_t>(out.outcomes.size()), call.repairNote);
+  if (call.isNoCall || isFiltered()) {
+    out.outcomes.push_back({Outcome::Kind::filtered, 0});
+  } else {
+    out.outcomes.push_back({Outcome::Kind::row, static_cast<std::uint32_t>(out.rows.size())});
+    addRow(out, line);
+  }
+  documents.push_back(std::move(document));
 }
 
 ParsedChunk ChunkParser::parse(Chunk chunk, std::stop_token stop) {
@@ -140,35 +203,31 @@ ParsedChunk ChunkParser::parse(Chunk chunk, std::stop_token stop) {
   out.rows.reserve(chunk.documents.size());
   s.ids.clear();
   s.block.clear();
+  s.documents.clear();
+  s.documents.reserve(chunk.documents.size());
   const std::string_view bytes = chunk.bytes;
-  for (const auto& document : chunk.documents) {
+  for (auto& document : chunk.documents) {
     if (stop.stop_requested()) break;
     const auto reject = [&](ParseReject why) {
       out.outcomes.push_back({Outcome::Kind::reject, static_cast<std::uint32_t>(out.rejects.size())});
       out.rejects.push_back(std::move(why));
+      s.documents.push_back(std::move(document));
     };
     if (document.isTooLong) {
       reject({RejectReason::tooLong, "longer than 64 MiB"});
       continue;
     }
     const auto line = bytes.substr(document.begin, document.length);
-    const ListedFile& file = s.files[document.file];
-    ParseReject why{};
-    const SpillLoader loader = [&](std::string_view path, Side) { return readSpill(file.path, file.root, path); };
-    if (!s.parser.parse(line, true, loader, s.call, why)) {
-      if (document.isCut) why = {RejectReason::truncated, "the file was cut here"};
-      reject(std::move(why));
+    if (!document.csv) {
+      s.take(out, std::move(document), line, line, true, false);
       continue;
     }
-    if (document.hadBom) s.call.record.flags |= kRepaired;
-    if (s.isFiltered()) {
-      out.outcomes.push_back({Outcome::Kind::filtered, 0});
-      continue;
-    }
-    out.outcomes.push_back({Outcome::Kind::row, static_cast<std::uint32_t>(out.rows.size())});
-    s.addRow(out, line);
+    const auto json = csvRowToJson(*document.csv, line);
+    if (json) s.take(out, std::move(document), *json, line, false, true);
+    else reject({RejectReason::badType, "more cells than the header has columns"});
   }
   s.endBlock(out);
+  chunk.documents = std::move(s.documents);   // elements in the place of the documents that held them
   out.chunk = std::move(chunk);
   return out;
 }

@@ -58,12 +58,15 @@ struct ParsedChunk {
   std::vector<ParseReject> rejects;
   std::vector<ParsedBlock> blocks;
   std::vector<std::pair<std::string, std::string>> dictionary;   ///< key ("@model" is built in, metadata keys begin with '=') and value
+  std::vector<FormatCount> formats;            ///< of this chunk, in order of first sight
+  std::vector<std::pair<std::uint32_t, std::string>> repairNotes;   ///< outcome, what was mended; at most 20
   std::optional<Error> error;
 };
 
 struct ParseRules {
   std::optional<std::int64_t> sinceUs, untilUs;
   Filter where;
+  ReadRules read;
 };
 
 /// One per thread.

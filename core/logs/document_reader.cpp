@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "logs/body_parser.h"
 #include "logs/call.h"
 
 namespace retort::logs {
@@ -15,6 +16,13 @@ constexpr std::size_t kHead = 4096;
 constexpr std::string_view kBom = "\xEF\xBB\xBF";
 
 bool isBlank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+/// One line that is an array: of chunks, or of records? Its first element tells.
+bool isStreamArray(std::string_view line) {
+  dom::ParserPool pool;
+  dom::Maybe root;
+  return pool.parse(line, false, root) == simdjson::SUCCESS && looksLikeStream(root, pool);
+}
 bool isBlank(std::string_view text) { return std::all_of(text.begin(), text.end(), [](char c) { return isBlank(c); }); }
 
 }  // namespace
@@ -58,9 +66,10 @@ void DocumentReader::emit(Chunk& chunk, std::string_view text, std::uint64_t off
   document.isCut = atEnd && m_source->end() != SourceEnd::whole;
   document.begin = chunk.bytes.size();
   document.length = text.size();
+  if (m_mode == FileMode::csv) document.csv = m_csv;
   chunk.bytes += text;
   chunk.bytes += '\n';
-  chunk.documents.push_back(document);
+  chunk.documents.push_back(std::move(document));
 }
 
 /// The first non-blank byte, and for arrays and lone braces what follows, tell how the file is cut.
@@ -74,11 +83,15 @@ void DocumentReader::detectMode() {
   const auto firstLine = text.substr(0, newline);
   if (text.front() == '[') {
     // An array of records, unless each line is itself an array: the chunks of one response stream.
-    const auto begin = text.substr(0, 64 * 1024);
-    bool ofRecords = false;
-    for (const std::string_view key : {"\"schemaType\"", "\"requestId\"", "\"modelId\"", "\"schemaVersion\"", "\"messages\""})
-      ofRecords = ofRecords || begin.find(key) != std::string_view::npos;
-    if (ofRecords || classifyBadJson(firstLine) == RejectReason::truncated) m_mode = FileMode::array;
+    if (classifyBadJson(firstLine) == RejectReason::truncated || !isStreamArray(firstLine)) m_mode = FileMode::array;
+  } else if (text.front() != '{') {
+    if (auto header = m_offset == 0 ? sniffCsv(m_buffer) : std::nullopt) {
+      m_mode = FileMode::csv;
+      const auto length = header->length;
+      m_line += static_cast<std::uint64_t>(std::count(m_buffer.begin(), m_buffer.begin() + static_cast<std::ptrdiff_t>(length), '\n'));
+      setCsvHeader(std::move(*header));
+      drop(length);
+    }
   } else if (text.front() == '{' && newline != std::string_view::npos && classifyBadJson(firstLine) == RejectReason::truncated) {
     auto rest = text.substr(newline + 1);
     while (!rest.empty() && (rest.front() == '\n' || rest.front() == '\r')) rest.remove_prefix(1);
@@ -101,6 +114,31 @@ void DocumentReader::cutLines(Chunk& chunk) {
   drop(begin);
   m_scanned = m_buffer.size();
   if (m_buffer.size() > kMaxLine + kRead) skipLongLine(chunk);
+}
+
+/// Rows of a table: a line end inside quotes is part of a cell.
+void DocumentReader::cutRows(Chunk& chunk) {
+  std::size_t begin = 0;
+  std::uint64_t inside = 0;   // newlines of the row so far
+  inside = static_cast<std::uint64_t>(std::count(m_buffer.begin(), m_buffer.begin() + static_cast<std::ptrdiff_t>(m_scanned), '\n'));
+  for (std::size_t i = m_scanned; i < m_buffer.size(); ++i) {
+    if (m_buffer[i] == '"') m_inQuotes = !m_inQuotes;
+    if (m_buffer[i] != '\n') continue;
+    if (m_inQuotes) {
+      ++inside;
+      continue;
+    }
+    emit(chunk, std::string_view(m_buffer).substr(begin, i - begin), m_offset + begin, m_line, false);
+    m_line += inside + 1;
+    inside = 0;
+    begin = i + 1;
+  }
+  drop(begin);
+  m_scanned = m_buffer.size();
+  if (m_buffer.size() > kMaxLine + kRead) {
+    skipLongLine(chunk);
+    m_inQuotes = false;
+  }
 }
 
 /// A line over the limit: its head is kept for the list of rejects, the rest is read past without being held.
@@ -128,7 +166,7 @@ void DocumentReader::skipLongLine(Chunk& chunk) {
     if (!readMore()) break;
   }
   document.fullLength = length;
-  chunk.documents.push_back(document);
+  chunk.documents.push_back(std::move(document));
   m_scanned = 0;
 }
 
@@ -203,7 +241,7 @@ void DocumentReader::cutValues(Chunk& chunk) {
 
 /// What is left without a newline is a document too.
 void DocumentReader::endOfFile(Chunk& chunk) {
-  if (m_mode == FileMode::lines || m_mode == FileMode::unknown) {
+  if (m_mode == FileMode::lines || m_mode == FileMode::unknown || m_mode == FileMode::csv) {
     emit(chunk, m_buffer, m_offset, m_line, true);
   } else if (m_valueBegin != std::string::npos) {
     emit(chunk, std::string_view(m_buffer).substr(m_valueBegin), m_offset + m_valueBegin, m_line + m_valueLine, true);
@@ -221,6 +259,7 @@ bool DocumentReader::fill(Chunk& chunk, std::size_t target) {
     }
     if (m_mode == FileMode::unknown) detectMode();
     if (m_mode == FileMode::lines) cutLines(chunk);
+    else if (m_mode == FileMode::csv) cutRows(chunk);
     else cutValues(chunk);
   }
   const bool isDone = m_atEnd && m_buffer.empty();

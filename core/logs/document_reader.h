@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "logs/byte_source.h"
+#include "logs/csv.h"
 
 namespace retort::logs {
 
@@ -16,7 +17,7 @@ inline constexpr std::size_t kMaxLine = 64u << 20;      ///< a longer line is re
 inline constexpr std::size_t kPadding = 64;             ///< readable bytes behind a chunk, as the JSON parser asks
 
 /// How a file is cut. Stored, so that a resumed import goes on in the same way.
-enum class FileMode : std::uint8_t { unknown, lines, array, concatenated };
+enum class FileMode : std::uint8_t { unknown, lines, array, concatenated, csv };
 
 /// One document inside a chunk.
 struct Document {
@@ -29,6 +30,7 @@ struct Document {
   bool isTooLong = false;
   bool isCut = false;                     ///< the last one of a truncated or damaged file, without its newline
   bool isUnterminated = false;            ///< the last one of a file, without its newline
+  std::shared_ptr<const CsvHeader> csv;   ///< of a row of a table
 };
 
 /// Where a file stands after a chunk.
@@ -57,12 +59,15 @@ class DocumentReader {
   /// Adds documents to `chunk` until it holds `target` bytes or the file ends; always adds one FileProgress. True at the end.
   bool fill(Chunk& chunk, std::size_t target);
   [[nodiscard]] std::uint64_t consumed() const { return m_source->consumed(); }
+  /// The header of a table that is read from its middle.
+  void setCsvHeader(CsvHeader header) { m_csv = std::make_shared<const CsvHeader>(std::move(header)); }
 
  private:
   bool readMore();
   void detectMode();
   void cutLines(Chunk& chunk);
   void cutValues(Chunk& chunk);
+  void cutRows(Chunk& chunk);
   void endOfFile(Chunk& chunk);
   void emit(Chunk& chunk, std::string_view text, std::uint64_t offset, std::uint64_t line, bool atEnd);
   void drop(std::size_t bytes);
@@ -81,6 +86,8 @@ class DocumentReader {
   bool m_inString = false, m_isEscaped = false, m_isIndented = false;
   std::size_t m_valueBegin = std::string::npos;
   std::uint64_t m_valueLine = 0, m_newlines = 0;
+  std::shared_ptr<const CsvHeader> m_csv;
+  bool m_inQuotes = false;                ///< cutRows: at m_scanned
   bool m_atEnd = false;
   std::optional<Error> m_error;
 };

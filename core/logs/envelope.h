@@ -1,11 +1,11 @@
-// The envelopes around bodies: Bedrock's log record in its spellings, prompt files, chat files.
+// From a document to a call: which format it is of, what is wrapped around it, which map reads it.
 #pragma once
-#include "logs/call.h"
-#include "logs/json_dom.h"
+#include "logs/format.h"
 
 namespace retort::logs {
 
-/// Reads one JSON document into `call`. True, or false with `reject`. The caller sets synthetic ids and repair flags.
-bool readEnvelope(dom::Maybe root, const SpillLoader& spills, dom::ParserPool& pool, Call& call, ParseReject& reject);
+/// Reads one JSON document into `reading.call` by the forced format or map, the first format that fits, or a map. True, or false
+/// with the reason in `reading.reject`. The caller sets synthetic ids and repair flags.
+bool readEnvelope(Reading reading, const ReadRules& rules);
 
 }  // namespace retort::logs

@@ -13,6 +13,7 @@
 #include "base/files.h"
 #include "base/paths.h"
 #include "logs/log_schema.h"
+#include "logs/model_alias.h"
 
 namespace retort::logs {
 
@@ -80,6 +81,17 @@ Result<std::string> headHash(const std::filesystem::path& path, std::uint64_t le
   return std::string(reinterpret_cast<const char*>(&hash), sizeof hash);
 }
 
+/// Would a file that was read under `before` give the same under `now`? Another filter changes nothing when no line was left out; another
+/// format or map always may.
+bool meansTheSame(std::string_view before, std::string_view now, std::int64_t leftOut) {
+  if (before == now) return true;
+  const auto reading = [](std::string_view rules) {
+    const auto at = rules.rfind(kReadMark);
+    return at == std::string_view::npos ? std::string_view() : rules.substr(at);
+  };
+  return leftOut == 0 && reading(before) == reading(now);
+}
+
 /// What is known of one file of this import.
 struct FileRow {
   std::int64_t id = 0;
@@ -130,6 +142,18 @@ struct ImportWriter::State {
     if (notesLeftOut > 0) summary.notes.back() = "… and " + std::to_string(notesLeftOut) + " more";
   }
   std::size_t notesLeftOut = 0;
+  void countFormats(const ParsedChunk& chunk) {
+    for (const auto& f : chunk.formats) {
+      auto found = std::find_if(summary.formats.begin(), summary.formats.end(), [&](const FormatCount& known) { return known.name == f.name && known.isGuess == f.isGuess; });
+      if (found == summary.formats.end()) found = summary.formats.insert(summary.formats.end(), FormatCount{f.name, f.isGuess, 0, 0});
+      found->documents += f.documents;
+      found->noCalls += f.noCalls;
+    }
+    for (const auto& [outcome, text] : chunk.repairNotes) {
+      const Document& document = chunk.chunk.documents[outcome];
+      note(shown(listed[document.file].path.filename().string()) + ", line " + std::to_string(document.line) + " was mended: " + text);
+    }
+  }
   Status prepare();
   Status loadDictionary();
   Status loadKeys();
@@ -148,7 +172,7 @@ ImportWriter::ImportWriter(std::unique_ptr<State> state) : m_state(std::move(sta
 ImportWriter::~ImportWriter() = default;
 ImportSummary& ImportWriter::summary() { return m_state->summary; }
 
-Result<std::unique_ptr<ImportWriter>> ImportWriter::open(const std::filesystem::path& logsDb, const std::string& rules) {
+Result<std::unique_ptr<ImportWriter>> ImportWriter::open(const std::filesystem::path& logsDb, const std::string& rules, const ModelAliases* aliases) {
   RETORT_TRY(auto lock, FileLock::tryLock(logsDb.string() + ".lock", hostName()));
   if (!lock)
     return Error{"logs.import.busy", "Another import is writing to " + shown(logsDb.string()), {}, {}, "Wait for it, or stop it.", {}, {}};
@@ -157,6 +181,9 @@ Result<std::unique_ptr<ImportWriter>> ImportWriter::open(const std::filesystem::
   RETORT_CHECK(db.exec("PRAGMA wal_autocheckpoint=4096"));
   auto state = std::make_unique<State>(std::move(*lock), std::move(db));
   state->rules = rules;
+  if (aliases) {
+    RETORT_TRY(state->summary.remapped, remapModels(state->db, *aliases));
+  }
   RETORT_CHECK(state->prepare());
   RETORT_CHECK(state->loadDictionary());
   RETORT_CHECK(state->loadKeys());
@@ -225,14 +252,14 @@ Status ImportWriter::State::restart(FileRow& row) {
 }
 
 Result<FileStart> ImportWriter::State::beginFile(const ListedFile& file, FileRow& row) {
-  RETORT_TRY(auto find, db.prepare("SELECT id,size,mtime_ns,head_len,head_hash,raw_off,line_no,mode,n_filtered,state,rules FROM source_file WHERE path=?"));
-  find.bindText(1, file.path.native());
+  RETORT_TRY(auto find, db.prepare("SELECT id,size,mtime_ns,head_len,head_hash,raw_off,line_no,mode,n_filtered,state,rules,n_bad FROM source_file WHERE path=?"));
+  find.bindText(1, file.identity());
   RETORT_TRY(const bool found, find.step());
   const auto headLength = std::min<std::uint64_t>(static_cast<std::uint64_t>(file.size), kHeadBytes);
   if (!found) {
     RETORT_TRY(const auto hash, headHash(file.path, headLength));
     RETORT_TRY(auto put, db.prepare("INSERT INTO source_file(path,kind,size,mtime_ns,inode,head_len,head_hash,rules,state) VALUES(?,0,?,?,?,?,?,?,0)"));
-    RETORT_CHECK(put.bindText(1, file.path.native()).bind(2, file.size).bind(3, file.mtimeNs).bind(4, static_cast<std::int64_t>(file.inode))
+    RETORT_CHECK(put.bindText(1, file.identity()).bind(2, file.size).bind(3, file.mtimeNs).bind(4, static_cast<std::int64_t>(file.inode))
                      .bind(5, static_cast<std::int64_t>(headLength)).bindBlob(6, hash).bindText(7, rules).run());
     row.id = db.lastInsertId();
     return FileStart{};
@@ -244,7 +271,7 @@ Result<FileStart> ImportWriter::State::beginFile(const ListedFile& file, FileRow
   start.mode = static_cast<FileMode>(find.integer(7));
   const auto oldSize = find.integer(1);
   const bool isSame = oldSize == file.size && find.integer(2) == file.mtimeNs;
-  const bool sameRules = find.text(10) == rules || find.integer(8) == 0;
+  const bool sameRules = meansTheSame(find.text(10), rules, find.integer(8) + find.integer(11));
   const auto state = find.integer(9);
   row.state = static_cast<FileState>(state);
   const auto oldHeadLength = static_cast<std::uint64_t>(find.integer(3));
@@ -279,10 +306,20 @@ Result<FileStart> ImportWriter::State::beginFile(const ListedFile& file, FileRow
   return start;
 }
 
+Result<bool> ImportWriter::isUnchanged(const ListedFile& file) {
+  State& s = *m_state;
+  RETORT_TRY(auto find, s.db.prepare("SELECT size,mtime_ns,n_filtered+n_bad,state,rules FROM source_file WHERE path=?"));
+  find.bindText(1, file.identity());
+  RETORT_TRY(const bool found, find.step());
+  return found && find.integer(0) == file.size && find.integer(1) == file.mtimeNs && find.integer(3) != kPartialFile && meansTheSame(find.text(4), s.rules, find.integer(2));
+}
+
+void ImportWriter::addNote(std::string sentence) { m_state->note(std::move(sentence)); }
+
 Result<std::vector<FileStart>> ImportWriter::beginFiles(const std::vector<ListedFile>& files) {
   State& s = *m_state;
   s.listed = files;
-  s.files.resize(files.size());
+  s.files.assign(files.size(), FileRow());
   std::vector<FileStart> starts;
   RETORT_TRY(auto transaction, store::Transaction::begin(s.db));
   for (std::size_t i = 0; i < files.size(); ++i) {
@@ -302,7 +339,7 @@ Result<std::vector<FileStart>> ImportWriter::beginFiles(const std::vector<Listed
     starts.push_back(*start);
   }
   RETORT_CHECK(transaction.commit());
-  s.summary.files = static_cast<std::int64_t>(files.size());
+  s.summary.files += static_cast<std::int64_t>(files.size());
   return starts;
 }
 
@@ -422,6 +459,7 @@ Status ImportWriter::add(ParsedChunk parsed) {
   State& s = *m_state;
   if (parsed.error) return std::move(*parsed.error);
   RETORT_CHECK(s.beginBatch());
+  s.countFormats(parsed);
   std::vector<std::int64_t> blocks, values(parsed.dictionary.size(), 0);
   bool hasBlocks = false;
   for (std::size_t i = 0; i < parsed.outcomes.size(); ++i) {
@@ -476,7 +514,7 @@ Status ImportWriter::add(ParsedChunk parsed) {
       file.state = progress.end == SourceEnd::whole ? kDoneFile : progress.end == SourceEnd::truncated ? kTruncatedFile : kDamagedFile;
       if (file.state != kDoneFile) {
         ++s.summary.truncatedFiles;
-        s.note(shown(s.listed[progress.file].path.string()) + (file.state == kTruncatedFile ? " is cut: its last block is missing; the whole lines before are in" : " is damaged; the whole lines before the damage are in"));
+        s.note(shown(s.listed[progress.file].identity()) + (file.state == kTruncatedFile ? " is cut: its last block is missing; the whole lines before are in" : " is damaged; the whole lines before the damage are in"));
       }
     }
   }

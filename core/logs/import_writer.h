@@ -13,6 +13,9 @@
 
 namespace retort::logs {
 
+/// In the text of an import's rules: behind it stands what was forced or mapped.
+inline constexpr std::string_view kReadMark = " read ";
+
 /// Where reading a file goes on.
 struct FileStart {
   bool isUnchanged = false;                    ///< finished before and not touched since: nothing to do
@@ -22,13 +25,17 @@ struct FileStart {
 
 class ImportWriter {
  public:
-  /// Takes the lock, opens or makes the database, loads the dictionary and what tells duplicates.
-  static Result<std::unique_ptr<ImportWriter>> open(const std::filesystem::path& logsDb, const std::string& rules);
+  /// Takes the lock, opens or makes the database, loads the dictionary and what tells duplicates. An alias table is applied to what is
+  /// stored first, so that old and new records have the same names of models.
+  static Result<std::unique_ptr<ImportWriter>> open(const std::filesystem::path& logsDb, const std::string& rules, const ModelAliases* aliases = nullptr);
   ~ImportWriter();
 
   /// Finds a file's row, or makes one; decides whether it is unchanged, grown or to be read anew (with a note).
-  /// To be called for every file before the first add().
+  /// To be called for every file before its first add(); several times with further files, each time after a commit().
   Result<std::vector<FileStart>> beginFiles(const std::vector<ListedFile>& files);
+  /// True when a file was finished before under these rules, and has the same size and time.
+  Result<bool> isUnchanged(const ListedFile& file);
+  void addNote(std::string sentence);
   /// Takes the next chunk in order; commits when a batch is due.
   Status add(ParsedChunk chunk);
   Status commit();

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <chrono>
 #include <deque>
 #include <map>
 #include <mutex>
@@ -10,8 +11,12 @@
 
 #include "base/clock.h"
 #include "base/files.h"
+#include "base/format.h"
 #include "logs/chunk_parser.h"
+#include "logs/format.h"
 #include "logs/import_writer.h"
+#include "logs/pair_index.h"
+#include "logs/s3_source.h"
 
 namespace retort::logs {
 
@@ -33,6 +38,17 @@ struct Pipeline {
   bool readerDone = false;
   std::stop_source stop;                             ///< of this import: the user's, or a failure's
 };
+
+/// The header row of a table whose middle is read.
+std::optional<CsvHeader> headerOf(const std::filesystem::path& path) {
+  auto source = ByteSource::open(path);
+  if (!source.ok()) return std::nullopt;
+  std::string head(256 * 1024, '\0');
+  const auto got = (*source)->read(head);
+  if (!got.ok()) return std::nullopt;
+  head.resize(*got);
+  return sniffCsv(head);
+}
 
 void readFiles(Pipeline& pipe, const std::vector<ListedFile>& files, const std::vector<FileStart>& starts) {
   const auto stop = pipe.stop.get_token();
@@ -68,6 +84,8 @@ void readFiles(Pipeline& pipe, const std::vector<ListedFile>& files, const std::
       continue;
     }
     DocumentReader reader(i, std::move(*source), starts[i].offset, starts[i].line, starts[i].mode);
+    if (starts[i].mode == FileMode::csv && starts[i].offset > 0)
+      if (auto header = headerOf(files[i].path)) reader.setCsvHeader(std::move(*header));
     bool isDone = false;
     while (!isDone && alive) {
       isDone = reader.fill(chunk, kChunkBytes);
@@ -131,6 +149,7 @@ std::string rulesText(const ImportOptions& options) {
   std::string text = printFilter(options.where);
   if (options.sinceUs) text += " since " + isoUtc(*options.sinceUs, true);
   if (options.untilUs) text += " until " + isoUtc(*options.untilUs, true);
+  if (!options.readRules.empty()) text += std::string(kReadMark) + options.readRules;
   return text;
 }
 
@@ -160,64 +179,163 @@ Json ImportSummary::toJson() const {
   json["bytes"] = bytes;
   json["seconds"] = seconds;
   json["notes"] = notes;
+  json["format"] = format().empty() ? Json(nullptr) : Json(format());
+  json["guessed"] = isGuessed();
+  json["formats"] = Json::array();
+  for (const auto& f : formats) json["formats"].push_back({{"format", f.name}, {"guessed", f.isGuess}, {"documents", f.documents}, {"no_calls", f.noCalls}});
+  if (remapped > 0) json["remapped"] = remapped;
   return json;
 }
+
+std::string ImportSummary::format() const { return formats.empty() ? std::string() : formats.front().name; }
+bool ImportSummary::isGuessed() const {
+  return std::any_of(formats.begin(), formats.end(), [](const FormatCount& f) { return f.isGuess; });
+}
+
+namespace {
+
+/// One import under way: its writer, and what its parsers are told.
+struct Import {
+  const std::filesystem::path& logsDb;
+  const ImportOptions& options;
+  std::stop_token stop;
+  const ProgressFn& progress;
+  ImportWriter& writer;
+
+  /// While the user pauses, nothing of the batch stays uncommitted.
+  Status waitWhilePaused() {
+    if (!options.isPaused || !options.isPaused()) return {};
+    RETORT_CHECK(writer.commit());
+    if (progress) progress({"Paused", 0, 0, {}, -1});
+    while (options.isPaused() && !stop.stop_requested()) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    return {};
+  }
+
+  Status run(const std::vector<ListedFile>& files) {
+    RETORT_TRY(const auto starts, writer.beginFiles(files));
+    if (options.checkSpace) RETORT_CHECK(checkSpace(logsDb, files, starts));
+    const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+    const int workers = options.workers > 0 ? options.workers : std::max(1, cores - 1);
+    ReadRules read = options.read;
+    read.pairs = std::make_shared<PairIndex>(files, logsDb.parent_path(), stop);
+    std::vector<ChunkParser> parsers;
+    for (int i = 0; i < workers; ++i) {
+      RETORT_TRY(auto parser, ChunkParser::create({options.sinceUs, options.untilUs, options.where, read}, files));
+      parsers.push_back(std::move(parser));
+    }
+    std::int64_t total = 0;
+    for (const auto& file : files) total += file.size;
+    Pipeline pipe;
+    pipe.queueLimit = static_cast<std::size_t>(workers) + 2;
+    std::stop_callback forward(stop, [&] {
+      pipe.stop.request_stop();
+      std::lock_guard lock(pipe.mutex);
+      pipe.changed.notify_all();
+    });
+    std::vector<std::thread> threads;
+    threads.emplace_back([&] { readFiles(pipe, files, starts); });
+    for (auto& parser : parsers) threads.emplace_back([&pipe, p = std::move(parser)]() mutable { parseChunks(pipe, std::move(p)); });
+    ProgressMeter meter(progress, "Importing", "MB", std::max<std::int64_t>(1, total / 1'000'000));
+    Status status;
+    while (status.ok()) {
+      auto chunk = nextParsed(pipe);
+      if (!chunk) break;
+      const auto consumed = static_cast<std::int64_t>(chunk->chunk.consumed);
+      status = writer.add(std::move(*chunk));
+      if (progress) meter.at(consumed / 1'000'000);
+      if (status.ok()) status = waitWhilePaused();
+    }
+    const bool wasStopped = stop.stop_requested();
+    if (!status.ok() || wasStopped) {
+      pipe.stop.request_stop();
+      std::lock_guard lock(pipe.mutex);
+      pipe.changed.notify_all();
+    }
+    for (auto& thread : threads) thread.join();
+    RETORT_CHECK(status);
+    RETORT_CHECK(writer.commit());
+    if (wasStopped) return cancelledError("The import");
+    if (progress) meter.finish();
+    return {};
+  }
+
+  /// Objects of one folder after another: fetched, imported under their addresses, removed again.
+  Status runS3(const S3Place& place) {
+    RETORT_TRY(const auto objects, listS3(place, options.sinceUs, options.untilUs, stop, progress));
+    std::vector<S3Object> fresh;
+    std::vector<ListedFile> known;
+    const auto listed = [&](const S3Object& object, const std::filesystem::path& root) {
+      return ListedFile{root / std::filesystem::path(object.key).relative_path(), root, object.size, object.modifiedNs, 0, "s3://" + place.bucket + "/" + object.key};
+    };
+    for (const auto& object : objects) {
+      RETORT_TRY(const bool isKnown, writer.isUnchanged(listed(object, {})));
+      if (isKnown) known.push_back(listed(object, {}));
+      else fresh.push_back(object);
+    }
+    if (!known.empty()) RETORT_CHECK(run(known));   // nothing is read: they are counted
+    if (objects.empty()) writer.addNote("no log object was found below s3://" + place.bucket + "/" + place.prefix + (options.sinceUs || options.untilUs ? " in this range" : ""));
+    constexpr std::int64_t kBatch = 256'000'000;    // fetched before they are imported
+    const auto folder = logsDb.parent_path() / "cache" / "s3";
+    std::error_code ignored;
+    std::filesystem::remove_all(folder, ignored);   // of an import that was killed
+    const auto parent = [](const std::string& key) { return key.substr(0, key.rfind('/') + 1); };
+    for (std::size_t at = 0; at < fresh.size();) {
+      std::vector<ListedFile> batch;
+      std::int64_t bytes = 0;
+      while (at < fresh.size() && (batch.empty() || bytes < kBatch)) {
+        std::vector<S3Object> group;
+        for (const std::string name = parent(fresh[at].key); at < fresh.size() && parent(fresh[at].key) == name; ++at) group.push_back(fresh[at]);
+        const auto inFolder = std::count_if(objects.begin(), objects.end(), [&](const S3Object& o) { return parent(o.key) == parent(group[0].key); });
+        if (progress) progress({"Fetching " + parent(group[0].key), 0, 0, {}, -1});
+        // Below a plain folder lie other folders too: only what was listed is fetched.
+        const bool isHour = rangeOfKey(parent(group[0].key)).has_value();
+        if (auto fetched = fetchS3(place, group, isHour && static_cast<std::size_t>(inFolder) == group.size(), folder, stop); !fetched.ok()) {
+          std::filesystem::remove_all(folder, ignored);
+          return fetched;
+        }
+        for (const auto& object : group) {
+          batch.push_back(listed(object, folder));
+          bytes += object.size;
+        }
+      }
+      const auto status = run(batch);
+      std::filesystem::remove_all(folder, ignored);
+      RETORT_CHECK(status);
+    }
+    return {};
+  }
+};
+
+}  // namespace
 
 Result<ImportSummary> importLogs(const std::filesystem::path& logsDb, const ImportOptions& options, std::stop_token stop, const ProgressFn& progress) {
   const double began = monotonicSeconds();
   if (progress) progress({"Looking for log files", 0, 0, {}, -1});
-  RETORT_TRY(const auto files, listSources(options.sources, stop));
+  RETORT_CHECK(checkFormat(options.read.format));
+  std::vector<std::filesystem::path> local;
+  std::vector<S3Place> remote;
+  for (const auto& source : options.sources) {
+    if (auto place = parseS3(source.string())) remote.push_back(std::move(*place));
+    else local.push_back(source);
+  }
+  RETORT_TRY(const auto files, listSources(local, stop));
   if (stop.stop_requested()) return cancelledError("The import");
-  if (files.empty())
+  if (files.empty() && remote.empty())
     return Error{"logs.source.empty", "There is nothing to import", {}, "no log file (.json, .jsonl, .gz …) was found", "Name a log file, or a folder that holds some.", {}, {}};
-  RETORT_TRY(auto writer, ImportWriter::open(logsDb, rulesText(options)));
-  RETORT_TRY(const auto starts, writer->beginFiles(files));
-  if (options.checkSpace) RETORT_CHECK(checkSpace(logsDb, files, starts));
-  const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  const int workers = options.workers > 0 ? options.workers : std::max(1, cores - 1);
-  std::vector<ChunkParser> parsers;
-  for (int i = 0; i < workers; ++i) {
-    RETORT_TRY(auto parser, ChunkParser::create({options.sinceUs, options.untilUs, options.where}, files));
-    parsers.push_back(std::move(parser));
-  }
-  std::int64_t total = 0;
-  for (const auto& file : files) total += file.size;
-  Pipeline pipe;
-  pipe.queueLimit = static_cast<std::size_t>(workers) + 2;
-  std::stop_callback forward(stop, [&] {
-    pipe.stop.request_stop();
-    std::lock_guard lock(pipe.mutex);
-    pipe.changed.notify_all();
-  });
-  std::vector<std::thread> threads;
-  threads.emplace_back([&] { readFiles(pipe, files, starts); });
-  for (auto& parser : parsers) threads.emplace_back([&pipe, p = std::move(parser)]() mutable { parseChunks(pipe, std::move(p)); });
-  ProgressMeter meter(progress, "Importing", "MB", std::max<std::int64_t>(1, total / 1'000'000));
-  Status status;
-  while (status.ok()) {
-    auto chunk = nextParsed(pipe);
-    if (!chunk) break;
-    const auto consumed = static_cast<std::int64_t>(chunk->chunk.consumed);
-    status = writer->add(std::move(*chunk));
-    if (progress) meter.at(consumed / 1'000'000);
-  }
-  const bool wasStopped = stop.stop_requested();
-  if (!status.ok() || wasStopped) {
-    pipe.stop.request_stop();
-    std::lock_guard lock(pipe.mutex);
-    pipe.changed.notify_all();
-  }
-  for (auto& thread : threads) thread.join();
-  if (!status.ok()) return std::move(status).error();
-  if (wasStopped) {
-    RETORT_CHECK(writer->commit());
-    return cancelledError("The import");
-  }
+  RETORT_TRY(auto writer, ImportWriter::open(logsDb, rulesText(options), options.read.aliases.get()));
+  Import import{logsDb, options, stop, progress, *writer};
+  if (!files.empty()) RETORT_CHECK(import.run(files));
+  for (const auto& place : remote) RETORT_CHECK(import.runS3(place));
   if (progress) progress({"Building the index", 0, 0, {}, -1});
   RETORT_CHECK(writer->finish());
-  if (progress) meter.finish();
   ImportSummary summary = writer->summary();
   summary.seconds = monotonicSeconds() - began;
+  std::stable_sort(summary.formats.begin(), summary.formats.end(), [](const FormatCount& a, const FormatCount& b) { return a.documents > b.documents; });
+  for (const auto& f : summary.formats) {
+    const auto* known = findFormat(f.name);
+    if (f.isGuess) summary.notes.push_back(formatCount(f.documents) + " documents were taken for " + std::string(known ? known->words : f.name) + ", which is a guess: check a few, or say it with --format or --map");
+    if (f.noCalls > 0) summary.notes.push_back(formatCount(f.noCalls) + " documents of " + std::string(known ? known->words : f.name) + " are no model calls and count as filtered");
+  }
   return summary;
 }
 

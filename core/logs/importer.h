@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -11,14 +12,18 @@
 #include "base/progress.h"
 #include "base/result.h"
 #include "logs/filter.h"
+#include "logs/read_rules.h"
 
 namespace retort::logs {
 
 struct ImportOptions {
-  std::vector<std::filesystem::path> sources;   ///< files and folders (walked in byte order of path)
+  std::vector<std::filesystem::path> sources;   ///< files, folders (walked in byte order of path), and s3://BUCKET/PREFIX (through the user's aws)
   std::optional<std::int64_t> sinceUs, untilUs; ///< half open: since <= time < until; a record without time is filtered
   Filter where;                                 ///< records that do not match are counted as filtered
   int workers = 0;                              ///< parse threads; 0: cores - 1, at least 1
+  ReadRules read;                               ///< forced format, maps, alias table (its pairs are made by the import)
+  std::string readRules;                        ///< names what is forced or mapped: under another text files are read anew
+  std::function<bool()> isPaused;               ///< asked between chunks; while it says yes, everything read so far is committed and nothing is read
   bool checkSpace = true;                       ///< refuse when the disk has less than 0.35 x raw + 256 MB
 };
 
@@ -29,7 +34,11 @@ struct ImportSummary {
   std::int64_t unchangedFiles = 0, truncatedFiles = 0;
   std::int64_t bytes = 0;                       ///< unpacked bytes read
   double seconds = 0;
-  std::vector<std::string> notes;               ///< sentences about files: cut, damaged, started anew
+  std::vector<std::string> notes;               ///< sentences about files: cut, damaged, started anew, mended, guessed
+  std::vector<FormatCount> formats;             ///< what was recognised, most documents first
+  std::int64_t remapped = 0;                    ///< stored records whose model an edited alias table changed
+  [[nodiscard]] std::string format() const;     ///< the format of most documents; empty when nothing was read
+  [[nodiscard]] bool isGuessed() const;         ///< one of the formats was recognised by keys that others have too
   [[nodiscard]] Json toJson() const;
 };
 

@@ -4,11 +4,16 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
 #include "base/format.h"
+#include "base/hash.h"
 #include "logs/body_parser.h"
 #include "logs/call.h"
 #include "logs/envelope.h"
 #include "logs/json_repair.h"
+#include "logs/model_alias.h"
+#include "logs/sample_repair.h"
+#include "logs/units.h"
 
 namespace retort::logs {
 
@@ -49,6 +54,7 @@ void hash(Call& call) {
   Hasher all;
   all.add(static_cast<std::int64_t>(call.promptHash));
   if (call.answer) all.add(*call.answer).add(call.answer->reasoning);
+  if (call.dispreferred) all.add("dispreferred").add(*call.dispreferred);
   all.add(r.timeUs).add(r.modelRaw).add(r.operation).add(r.region).add(r.account).add(r.errorCode).add(r.stopRaw);
   all.add(r.inputTokens).add(r.outputTokens).add(r.cachedTokens).add(r.latencyMs).add(r.source);
   for (const auto& [key, value] : r.metadata) all.add(key).add(value);
@@ -56,6 +62,43 @@ void hash(Call& call) {
   for (const auto& [name, value] : call.parameters) all.add(name).add(value);
   for (const auto& spill : call.spills) all.add(spill.path);
   call.contentHash = all.value();
+}
+
+/// Identifies a record that has no id, by what was said and when, whatever file or format it came in: XXH3-128 of prompt, answer, tools,
+/// parameters, time, model, operation, counts and metadata, the last in order of key.
+std::string contentKey(const Call& call) {
+  XXH3_state_t state;
+  XXH3_128bits_reset(&state);
+  const auto add = [&](std::string_view text) {
+    const std::uint64_t size = text.size();
+    XXH3_128bits_update(&state, &size, sizeof size);
+    XXH3_128bits_update(&state, text.data(), text.size());
+  };
+  const auto number = [&](std::optional<std::int64_t> value) { add(value ? std::to_string(*value) : std::string("-")); };
+  const auto message = [&](const Message& m) {
+    add(m.role), add(m.text), add(m.reasoning), add(m.toolCallId);
+    for (const auto& tool : m.toolCalls) add(tool.name), add(tool.arguments);
+    for (const auto& image : m.images) add(image.format), number(image.bytes);
+  };
+  const auto sorted = [&](std::vector<std::pair<std::string, std::string>> pairs) {
+    std::sort(pairs.begin(), pairs.end());
+    for (const auto& [key, value] : pairs) add(key), add(value);
+    add("|");
+  };
+  const Record& r = call.record;
+  for (const auto& m : call.messages) message(m);
+  add("|");
+  if (call.answer) message(*call.answer);
+  if (call.dispreferred) add("|"), message(*call.dispreferred);
+  for (const auto& tool : call.tools) add(tool.name), add(tool.description), add(tool.parameters);
+  number(r.timeUs), add(r.modelRaw), add(r.operation), add(r.errorCode), add(r.stopRaw);
+  number(r.inputTokens), number(r.outputTokens), number(r.latencyMs);
+  sorted(r.metadata);
+  sorted(call.parameters);
+  for (const auto& spill : call.spills) add(spill.path);
+  XXH128_canonical_t bytes;
+  XXH128_canonicalFromHash(&bytes, XXH3_128bits_digest(&state));
+  return std::string(reinterpret_cast<const char*>(bytes.digest), 16);
 }
 
 /// True when any object of the document names a member twice.
@@ -98,6 +141,7 @@ Json messageJson(Message& message) {
   }
   if (!message.reasoning.empty()) json["reasoning_content"] = std::move(message.reasoning);
   if (!message.toolCallId.empty()) json["tool_call_id"] = std::move(message.toolCallId);
+  if (message.weight >= 0) json["weight"] = message.weight;
   if (!message.toolCalls.empty()) {
     json["tool_calls"] = Json::array();
     for (auto& call : message.toolCalls)
@@ -145,6 +189,7 @@ Record Call::toRecord() && {
   Record out = std::move(record);
   for (auto& message : messages) out.messages.push_back(messageJson(message));
   if (answer) out.answer = messageJson(*answer);
+  if (dispreferred) out.dispreferred = messageJson(*dispreferred);
   for (auto& tool : tools) {
     Json function = {{"name", std::move(tool.name)}, {"description", std::move(tool.description)}};
     function["parameters"] = tool.parameters.empty() ? Json::object() : jsonOrNull(tool.parameters);
@@ -156,20 +201,32 @@ Record Call::toRecord() && {
 
 struct LineParser::State {
   dom::ParserPool pool;
+  ReadRules rules;
+  dom::Maybe root;
+  std::string mended;                 ///< the text that was read instead of the line; empty: the line itself
 };
 
-LineParser::LineParser() : m_state(std::make_unique<State>()) {}
+LineParser::LineParser(ReadRules rules) : m_state(std::make_unique<State>()) { m_state->rules = std::move(rules); }
 LineParser::~LineParser() = default;
 LineParser::LineParser(LineParser&&) noexcept = default;
+LineParser& LineParser::operator=(LineParser&&) noexcept = default;
 
 namespace {
 
 /// Parses a line, mending it at most once per kind of defect; `mended` holds the copy that the DOM then reads.
-bool parseMending(std::string_view line, bool isPadded, dom::ParserPool& pool, dom::Maybe& root, bool& wasMended, ParseReject& reject) {
+bool parseMending(std::string_view line, bool isPadded, dom::ParserPool& pool, dom::Maybe& root, std::string& mended, Call& call, ParseReject& reject) {
   auto error = pool.parse(line, isPadded, root);
   if (!error) return true;
   if (error == simdjson::DEPTH_ERROR) return reject = {RejectReason::tooDeep, "nested deeper than 1,024"}, false;
   const bool isUtf8 = isValidUtf8(line);
+  if (isUtf8 && isPromptSample(line))
+    if (auto sample = mendSample(line); sample && !pool.parse(sample->text, false, root)) {
+      const auto& first = sample->repairs.front();
+      call.repairNote = "line " + std::to_string(first.line) + " of it, column " + std::to_string(first.column) + ": " + first.cause +
+                        (sample->repairs.size() > 1 ? ", and " + std::to_string(sample->repairs.size() - 1) + " more" : "");
+      call.needsReading = true;
+      return mended = std::move(sample->text), true;
+    }
   // What is cut or nested too deep stays so, whatever else is wrong with it.
   const RejectReason plain = classifyBadJson(line);
   if (plain == RejectReason::truncated) return reject = {plain, "the text ends inside a string, object or array"}, false;
@@ -178,7 +235,7 @@ bool parseMending(std::string_view line, bool isPadded, dom::ParserPool& pool, d
   std::string copy = isUtf8 ? std::string(line) : repairUtf8(line);
   for (int attempt = 0; attempt < 3; ++attempt) {
     error = pool.parse(copy, false, root);
-    if (error == simdjson::SUCCESS) return wasMended = true, true;
+    if (error == simdjson::SUCCESS) return mended = std::move(copy), true;
     if (error == simdjson::STRING_ERROR && attempt < 2) copy = repairSurrogates(copy);
     else if (error == simdjson::NUMBER_ERROR && attempt < 2) copy = quoteHugeIntegers(copy);
     else break;
@@ -189,43 +246,81 @@ bool parseMending(std::string_view line, bool isPadded, dom::ParserPool& pool, d
   return false;
 }
 
-void finish(Call& call) {
+/// "2026-03-02T06:00:00.000Z {…}": CloudWatch's export to object storage puts the time of the event before its text.
+std::string_view withoutTimePrefix(std::string_view line) {
+  const auto blank = line.find(' ');
+  if (line.empty() || line[0] < '0' || line[0] > '9' || blank < 20 || blank > 32 || blank + 1 >= line.size() || line[blank + 1] != '{') return line;
+  return parseIsoTime(line.substr(0, blank)) ? line.substr(blank + 1) : line;
+}
+
+/// Data without a call around it: that nothing was logged about an answer does not make it incomplete.
+bool isConversation(std::string_view source) {
+  for (const std::string_view name : {"bedrock-prompts", "prompts", "openai-chat", "openai-preference", "sharegpt", "alpaca", "pairs", "bedrock-batch"})
+    if (source == name) return true;
+  return false;
+}
+
+void finish(Call& call, const ModelAliases* aliases) {
   Record& record = call.record;
-  record.model = normaliseModel(record.modelRaw);
+  record.model = aliases ? aliases->modelOf(record.modelRaw) : normaliseModel(record.modelRaw);
   if (!record.timeUs) record.flags |= kNoTime;
-  const bool isConversation = record.source != "bedrock";
+  const bool isData = isConversation(record.source);
   if (!call.answer) record.flags |= kNoAnswer;
   if (!record.errorCode.empty()) record.status = "error";
-  else if (record.flags & (kPartial | kBodyExternal) || (!call.answer && !isConversation)) record.status = "incomplete";
+  else if (record.flags & (kPartial | kBodyExternal) || (!call.answer && !isData)) record.status = "incomplete";
   else record.status = "ok";
-  if (call.answer && record.stop.empty()) record.stop = isConversation ? "" : "unknown";
+  if (call.answer && record.stop.empty()) record.stop = isData ? "" : "unknown";
   record.turns = static_cast<int>(std::count_if(call.messages.begin(), call.messages.end(), [](const Message& m) { return m.role == "user"; }));
 }
 
 }  // namespace
 
-bool LineParser::parse(std::string_view line, bool isPadded, const SpillLoader& spills, Call& call, ParseReject& reject) {
+bool LineParser::parse(std::string_view line, bool isPadded, const SpillLoader& spills, Call& call, ParseReject& reject, std::string_view folder) {
+  State& s = *m_state;
   call = Call{};
-  m_state->pool.reset();
-  dom::Maybe root;
-  bool wasMended = false;
-  if (!parseMending(line, isPadded, m_state->pool, root, wasMended, reject)) return false;
-  if (!readEnvelope(root, spills, m_state->pool, call, reject)) return false;
+  s.pool.reset();
+  s.mended.clear();
+  s.root.reset();
+  line = withoutTimePrefix(line);
+  if (!parseMending(line, isPadded, s.pool, s.root, s.mended, call, reject)) return false;
+  const bool wasMended = !s.mended.empty();
+  if (!readEnvelope({s.root, spills, s.pool, call, reject, s.rules.pairs.get(), folder}, s.rules)) return false;
+  if (call.isNoCall) return true;
   if (wasMended) call.record.flags |= kRepaired;
-  if (hasDuplicateKeys(*root)) call.record.flags |= kDupKeys;
-  finish(call);
+  if (hasDuplicateKeys(*s.root)) call.record.flags |= kDupKeys;
+  finish(call, s.rules.aliases.get());
+  hash(call);
   bool isUuid = false;
   if (call.record.requestId.empty()) {
-    call.requestKey = requestKey(line, isUuid);
+    call.requestKey = contentKey(call);
     call.record.requestId = requestKeyText(call.requestKey, false);
     call.record.flags |= kSyntheticId;
+  } else if (call.record.flags & kSyntheticId) {   // read back from Retort's own form
+    const auto bytes = fromHex(call.record.requestId);
+    call.requestKey = bytes.ok() && bytes->size() == 16 ? *bytes : requestKey(call.record.requestId, isUuid);
     isUuid = false;
   } else {
     call.requestKey = requestKey(call.record.requestId, isUuid);
   }
   if (isUuid) call.record.flags |= kUuid;
-  hash(call);
   return true;
+}
+
+std::vector<Unit> LineParser::units(std::string_view line) const {
+  const State& s = *m_state;
+  if (!s.root || !isContainer(*s.root)) return {};
+  const auto prefix = line.size() - withoutTimePrefix(line).size();
+  auto found = unitsOf(s.mended.empty() ? line.substr(prefix) : std::string_view(s.mended), s.root);
+  for (auto& unit : found) {
+    if (s.mended.empty()) {
+      unit.begin += prefix;
+    } else {   // places are those of the mended copy: the unit keeps its text, and the whole document as its place
+      if (unit.text.empty()) unit.text = s.mended.substr(unit.begin, unit.length);
+      unit.begin = 0;
+      unit.length = line.size();
+    }
+  }
+  return found;
 }
 
 }  // namespace retort::logs

@@ -163,7 +163,11 @@ Result<Record> LogStore::State::parse(Parts parts, LineParser& parser) {
       if (which == static_cast<int>(side)) return body;
     return std::nullopt;
   };
-  if (!parser.parse(parts.line, false, loader, call, why))
+  // A line that alone would not give its record again lies beside its reading.
+  const std::string* text = &parts.line;
+  for (const auto& [which, body] : parts.spills)
+    if (which == static_cast<int>(Side::reading)) text = &body;
+  if (!parser.parse(*text, false, loader, call, why))
     return Error{"logs.record.unreadable", "Record " + std::to_string(parts.id) + " cannot be read", {}, why.detail, "Import its source again.", {}, {}};
   Record record = std::move(call).toRecord();
   record.id = parts.id;
@@ -322,6 +326,14 @@ Result<Record> LogStore::record(std::uint32_t id) const {
   RETORT_TRY(auto parts, m_state->parts(id));
   LineParser parser;
   RETORT_TRY(auto record, State::parse(std::move(parts), parser));
+  // The alias table of the import decides its model, not the line alone.
+  const auto snapshot = m_state->now();
+  std::lock_guard lock(m_state->dbMutex);
+  RETORT_TRY(auto query, m_state->db.prepare("SELECT model FROM log WHERE id=?"));
+  query.bind(1, std::int64_t(id));
+  RETORT_TRY(const bool found, query.step());
+  if (found && !query.isNull(0))
+    if (const auto text = snapshot->rowTexts.find(query.integer(0)); text != snapshot->rowTexts.end()) record.model = *text->second;
   return record;
 }
 
@@ -333,7 +345,8 @@ Result<std::string> LogStore::rawLine(std::uint32_t id) const {
 Result<std::vector<std::pair<std::string, std::string>>> LogStore::spilledBodies(std::uint32_t id) const {
   RETORT_TRY(auto parts, m_state->parts(id));
   std::vector<std::pair<std::string, std::string>> out;
-  for (std::size_t i = 0; i < parts.spills.size(); ++i) out.emplace_back(std::move(parts.spillPaths[i]), std::move(parts.spills[i].second));
+  for (std::size_t i = 0; i < parts.spills.size(); ++i)
+    if (parts.spills[i].first != static_cast<int>(Side::reading)) out.emplace_back(std::move(parts.spillPaths[i]), std::move(parts.spills[i].second));
   return out;
 }
 

@@ -45,10 +45,20 @@ std::string resultText(Call& call, const Maybe& content) {
 
 /// A block that names its type: Claude's and OpenAI's.
 void addTypedBlock(Call& call, Message& message, std::vector<Message>& results, const Maybe& block, std::string_view type) {
-  if (type == "text" || type == "input_text" || type == "output_text") {
-    appendText(message.text, strOr(get(block, "text")));
+  if (type == "text" || type == "input_text" || type == "output_text" || type == "refusal") {
+    appendText(message.text, strOr(get(block, "text"), strOr(get(block, type == "refusal" ? "refusal" : "content"))));
   } else if (type == "thinking" || type == "reasoning") {
-    appendText(message.reasoning, strOr(get(block, "thinking"), strOr(get(block, "text"))));
+    appendText(message.reasoning, strOr(get(block, "thinking"), strOr(get(block, "text"), strOr(get(block, "content")))));
+  } else if (type == "tool_call") {
+    const auto arguments = get(block, "arguments");
+    message.toolCalls.push_back({std::string(strOr(get(block, "id"))), std::string(strOr(get(block, "name"))), str(arguments) ? std::string(*str(arguments)) : dom::minified(arguments)});
+  } else if (type == "tool_call_response") {
+    Message result;
+    result.role = "tool";
+    result.toolCallId = strOr(get(block, "id"));
+    const auto response = get(block, "response") ? get(block, "response") : get(block, "result");
+    result.text = resultText(call, response);
+    results.push_back(std::move(result));
   } else if (type == "tool_use") {
     message.toolCalls.push_back({std::string(strOr(get(block, "id"))), std::string(strOr(get(block, "name"))), dom::minified(get(block, "input"))});
   } else if (type == "tool_result") {
@@ -57,11 +67,18 @@ void addTypedBlock(Call& call, Message& message, std::vector<Message>& results, 
     result.toolCallId = strOr(get(block, "tool_use_id"));
     result.text = resultText(call, get(block, "content"));
     results.push_back(std::move(result));
-  } else if (type == "image" || type == "document" || type == "file") {
+  } else if (type == "image" && dom::integer(get(block, "bytes"))) {   // as Retort writes it
+    call.record.flags |= kImages;
+    message.images.push_back({std::string(strOr(get(block, "format"))), *dom::integer(get(block, "bytes"))});
+  } else if (type == "image" || type == "document" || type == "file" || type == "input_file" || type == "blob") {
     const auto source = get(block, "source");
-    addImage(call, message, strOr(get(source, "media_type"), type), strOr(get(source, "data")));
-  } else if (type == "image_url") {
+    addImage(call, message, strOr(get(source, "media_type"), strOr(get(block, "mime_type"), type)), strOr(get(source, "data"), strOr(get(block, "content"))));
+  } else if (type == "input_audio") {
+    addImage(call, message, strOr(get(block, "input_audio", "format"), "audio"), strOr(get(block, "input_audio", "data")));
+  } else if (type == "image_url" || type == "input_image" || type == "uri") {
     addImage(call, message, "url", strOr(get(block, "image_url", "url"), strOr(get(block, "image_url"))));
+    // An address holds no bytes to count.
+    if (!strOr(get(block, "image_url", "url"), strOr(get(block, "image_url"))).starts_with("data:")) message.images.back().bytes = 0;
   } else if (const auto text = str(get(block, "text"))) {
     appendText(message.text, *text);
   }
@@ -89,20 +106,51 @@ void addConverseBlock(Call& call, Message& message, std::vector<Message>& result
 }
 
 std::string_view canonicalRole(std::string_view role) {
-  if (role == "human" || role == "USER") return "user";
-  if (role == "bot" || role == "model" || role == "CHATBOT" || role == "gpt") return "assistant";
-  if (role == "SYSTEM" || role == "developer") return "system";
-  if (role == "function" || role == "TOOL") return "tool";
+  if (role == "human" || role == "USER" || role == "HumanMessage" || role == "HumanMessageChunk") return "user";
+  if (role == "bot" || role == "model" || role == "CHATBOT" || role == "gpt" || role == "chatgpt" || role == "ai" || role == "AIMessage" || role == "AIMessageChunk") return "assistant";
+  if (role == "SYSTEM" || role == "developer" || role == "SystemMessage") return "system";
+  if (role == "function" || role == "TOOL" || role == "observation" || role == "ToolMessage" || role == "FunctionMessage") return "tool";
   return role;
+}
+
+/// The role word of a message: "role", else LangChain's "type", else the class name at the end of its "id".
+std::string_view roleWord(const Maybe& source, const Maybe& outer, std::string_view defaultRole) {
+  if (const auto role = str(get(source, "role")); role && *role != "generic") return *role;
+  if (const auto from = str(get(source, "from"))) return *from;
+  if (const auto type = str(get(source, "type")); type && *type != "message" && *type != "constructor") return *type;
+  std::string_view last;
+  dom::forEach(get(outer, "id"), [&](const Maybe& part) { last = strOr(part); });
+  return last.ends_with("Message") || last.ends_with("MessageChunk") ? last : defaultRole;
+}
+
+/// Items of OpenAI's Responses API that are no messages: calls of tools, and their results.
+bool addResponseItem(Call& call, const Maybe& source) {
+  const auto type = strOr(get(source, "type"));
+  Message message;
+  if (type == "function_call") {
+    message.role = "assistant";
+    message.toolCalls.push_back({std::string(strOr(get(source, "call_id"))), std::string(strOr(get(source, "name"))), std::string(strOr(get(source, "arguments")))});
+  } else if (type == "function_call_output") {
+    message.role = "tool";
+    message.toolCallId = strOr(get(source, "call_id"));
+    message.text = resultText(call, get(source, "output"));
+  } else {
+    return type == "reasoning" || type == "item_reference";
+  }
+  call.messages.push_back(std::move(message));
+  return true;
 }
 
 }  // namespace
 
-void appendMessage(Call& call, const Maybe& source, std::string_view defaultRole) {
+void appendMessage(Call& call, const Maybe& outer, std::string_view defaultRole) {
+  const auto kwargs = get(outer, "kwargs");
+  const auto source = dom::isObject(kwargs) ? kwargs : outer;
+  if (!get(source, "role") && addResponseItem(call, source)) return;
   Message message;
   std::vector<Message> results;
-  message.role = canonicalRole(strOr(get(source, "role"), defaultRole));
-  const auto content = get(source, "content");
+  message.role = canonicalRole(roleWord(source, outer, defaultRole));
+  const auto content = get(source, "content") ? get(source, "content") : get(source, "parts") ? get(source, "parts") : get(source, "value");
   if (const auto text = str(content)) message.text = *text;
   dom::forEach(content, [&](const Maybe& block) {
     if (const auto bare = str(block)) appendText(message.text, *bare);
@@ -111,13 +159,19 @@ void appendMessage(Call& call, const Maybe& source, std::string_view defaultRole
   });
   message.toolCallId = strOr(get(source, "tool_call_id"));
   message.reasoning += strOr(get(source, "reasoning_content"), strOr(get(source, "reasoning")));
+  if (message.text.empty()) message.text = strOr(get(source, "refusal"));
+  if (const auto weight = dom::integer(get(source, "weight")); weight && (*weight == 0 || *weight == 1)) message.weight = static_cast<int>(*weight);
   dom::forEach(get(source, "tool_calls"), [&](const Maybe& item) {
     const auto function = get(item, "function");
-    const auto arguments = get(function, "arguments");
-    message.toolCalls.push_back({std::string(strOr(get(item, "id"))), std::string(strOr(get(function, "name"))),
+    const auto holder = dom::isObject(function) ? function : item;
+    const auto arguments = get(holder, "arguments") ? get(holder, "arguments") : get(holder, "args");
+    message.toolCalls.push_back({std::string(strOr(get(item, "id"))), std::string(strOr(get(holder, "name"))),
                                  str(arguments) ? std::string(*str(arguments)) : dom::minified(arguments)});
   });
+  if (const auto legacy = get(source, "function_call"); dom::isObject(legacy) && message.toolCalls.empty())
+    message.toolCalls.push_back({{}, std::string(strOr(get(legacy, "name"))), std::string(strOr(get(legacy, "arguments")))});
   const bool onlyResults = !results.empty() && message.text.empty() && message.images.empty() && message.toolCalls.empty();
+  // One result alone is the message itself: OpenTelemetry gives it the role "tool".
   for (auto& result : results) call.messages.push_back(std::move(result));
   if (!onlyResults) call.messages.push_back(std::move(message));
 }
@@ -135,6 +189,9 @@ void readUsage(Call& call, const Maybe& usage) {
   if (const auto plain = any({"inputTokens", "input_tokens", "prompt_tokens"}); plain && !record.inputTokens)
     record.inputTokens = *plain + read.value_or(0) + written.value_or(0);
   if (!record.cachedTokens) record.cachedTokens = read;
+  // OpenAI counts the cached tokens inside its prompt tokens.
+  for (const char* details : {"prompt_tokens_details", "input_tokens_details"})
+    if (const auto cached = dom::integer(get(usage, details, "cached_tokens")); cached && *cached >= 0 && !record.cachedTokens) record.cachedTokens = cached;
   // A stream's later counts replace earlier ones, so the caller clears outputTokens where that is wanted.
   if (const auto out = any({"outputTokens", "output_tokens", "completion_tokens"}); out && !record.outputTokens) record.outputTokens = out;
 }

@@ -77,6 +77,7 @@ Json Record::toJson() const {
   json["parser"] = parser;
   json["status"] = status;
   json["error_code"] = errorCode;
+  if (!reason.empty()) json["reason"] = reason;
   json["stop"] = stop;
   json["stop_raw"] = stopRaw;
   setOptional(json, "input_tokens", inputTokens);
@@ -84,6 +85,7 @@ Json Record::toJson() const {
   setOptional(json, "cached_tokens", cachedTokens);
   setOptional(json, "latency_ms", latencyMs);
   setOptional(json, "ttft_ms", ttftMs);
+  if (cost) json["cost"] = *cost;
   json["turns"] = turns;
   json["flags"] = Json::array();
   for (const auto word : flagWords(flags)) json["flags"].push_back(word);
@@ -92,6 +94,7 @@ Json Record::toJson() const {
   json["messages"] = messages;
   json["tools"] = tools;
   json["answer"] = answer;
+  if (!dispreferred.is_null()) json["dispreferred"] = dispreferred;
   json["parameters"] = parameters;
   return json;
 }

@@ -38,20 +38,23 @@ struct Record {
   std::optional<std::int64_t> timeUs;         ///< microseconds since 1970 UTC
   std::string modelRaw, model;                ///< as logged; normalised
   std::string operation, region, account;
-  std::string source;                         ///< format: "bedrock", "bedrock-prompts", "openai-chat"
+  std::string source;                         ///< format: "bedrock", "bedrock-prompts", "openai-chat" … (logFormats())
   std::string parser;                         ///< body dialect that was used: "converse", "nova", "claude", "llama" …
   std::string status;                         ///< "ok", "error", "incomplete"
   std::string errorCode;
+  std::string reason;                         ///< in words, as logged: the error's message, or what a guardrail found
   std::string stop, stopRaw;                  ///< stop | length | tool | filtered | error | unknown, empty without an answer; as logged
   std::optional<std::int64_t> inputTokens;    ///< all of them: uncached, cache read, cache written
   std::optional<std::int64_t> outputTokens, cachedTokens;   ///< cachedTokens: read from the cache
   std::optional<std::int64_t> latencyMs, ttftMs;
+  std::optional<double> cost;                 ///< US dollars, where the source says it
   std::uint32_t flags = 0;
   int turns = 0;                              ///< user messages of the request
   std::vector<std::pair<std::string, std::string>> metadata;   ///< in the order of the log
   Json messages = Json::array();              ///< the request, system message first
   Json tools = Json::array();                 ///< OpenAI-like {"type":"function","function":{name,description,parameters}}
   Json answer;                                ///< the assistant's message, or null
+  Json dispreferred;                          ///< the worse answer of a preference pair, or null
   Json parameters = Json::object();           ///< temperature, top_p, max_tokens … as far as the body has them
 
   [[nodiscard]] const std::string* metadataValue(std::string_view key) const;

@@ -23,7 +23,7 @@ bool endsWithAny(std::string_view name, std::initializer_list<std::string_view> 
 bool isLogName(const std::string& name) {
   const std::string lower = lowerAscii(name);
   if (lower.starts_with(".") || lower.find("permission-check") != std::string::npos) return false;
-  return endsWithAny(lower, {".json", ".jsonl", ".ndjson", ".log", ".json.gz", ".jsonl.gz", ".ndjson.gz", ".log.gz", ".gz", ".json.zst", ".jsonl.zst", ".zst"});
+  return endsWithAny(lower, {".json", ".jsonl", ".ndjson", ".log", ".out", ".csv", ".tsv", ".parquet", ".csv.gz", ".csv.zst", ".json.gz", ".jsonl.gz", ".ndjson.gz", ".log.gz", ".gz", ".json.zst", ".jsonl.zst", ".zst"});
 }
 
 /// data/<uuid>_input.json.gz and _output…: bodies, not records.
@@ -36,7 +36,7 @@ bool isSpillObject(const fs::path& path) {
 std::optional<ListedFile> inspect(const fs::path& path, const fs::path& root) {
   struct stat info{};
   if (::stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return std::nullopt;
-  return ListedFile{path, root, info.st_size, info.st_mtim.tv_sec * 1'000'000'000 + info.st_mtim.tv_nsec, info.st_ino};
+  return ListedFile{path, root, info.st_size, info.st_mtim.tv_sec * 1'000'000'000 + info.st_mtim.tv_nsec, info.st_ino, {}};
 }
 
 void walk(const fs::path& folder, const fs::path& root, std::vector<ListedFile>& out, std::stop_token stop) {
@@ -57,6 +57,11 @@ void walk(const fs::path& folder, const fs::path& root, std::vector<ListedFile>&
 }
 
 }  // namespace
+
+bool isLogObject(std::string_view key) {
+  const fs::path path(key);
+  return isLogName(path.filename().string()) && !isSpillObject(path);
+}
 
 Result<std::vector<ListedFile>> listSources(const std::vector<fs::path>& sources, std::stop_token stop) {
   std::vector<ListedFile> files;

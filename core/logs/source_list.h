@@ -17,7 +17,13 @@ struct ListedFile {
   std::filesystem::path root;                 ///< the folder named by the user, or the file's own
   std::int64_t size = 0, mtimeNs = 0;
   std::uint64_t inode = 0;
+  std::string name{};                         ///< what the store calls it, where that is not its path: "s3://bucket/key"
+  [[nodiscard]] const std::string& identity() const { return name.empty() ? path.native() : name; }
 };
+
+/// True for the key of an object that is a log: by its name, neither a spilled body nor a marker.
+[[nodiscard]] bool isLogObject(std::string_view key);
+
 
 /// All files of the sources, each once. Error "logs.source.missing" for one that does not exist.
 Result<std::vector<ListedFile>> listSources(const std::vector<std::filesystem::path>& sources, std::stop_token stop = {});

@@ -53,6 +53,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         mustHold(static_cast<std::size_t>(reject.reason) < kRejectWords.size());
         continue;
       }
+      if (call.isNoCall) continue;
       mustHold(call.requestKey.size() == 16 && !call.record.requestId.empty() && call.preview().size() <= 640);
       const Record record = std::move(call).toRecord();
       (void)retort::dumpJson(record.toJson());
