@@ -138,4 +138,35 @@ at::Tensor uldRows(const at::Tensor& p, const at::Tensor& q) {
 
 at::Tensor dpoRows(const at::Tensor& margin, double beta) { return -at::log_sigmoid(beta * margin); }
 
+at::Tensor groupedObserved(const at::Tensor& rows, const at::Tensor& ids) {
+  at::Tensor mass = at::ones({}, rows.options());
+  for (std::int64_t i = 1; i < rows.size(0); ++i) mass = mass * rows[i].index_select(0, ids[i].view({1})).squeeze(0);
+  return rows[0] * mass;
+}
+
+at::Tensor groupedBayesian(const at::Tensor& rows, const at::Tensor& ids) {
+  at::Tensor mass = at::ones({}, rows.options());
+  const std::int64_t last = rows.size(0) - 1;
+  for (std::int64_t i = 0; i < last; ++i) mass = mass * rows[i].index_select(0, ids[i].view({1})).squeeze(0);
+  return rows[last] * mass;
+}
+
+at::Tensor klEstimate(const at::Tensor& logP, const at::Tensor& logQ, int which) {
+  const at::Tensor d = logQ - logP;
+  if (which == 1) return d;
+  if (which == 2) return 0.5 * d * d;
+  return (-d).exp() - 1 + d;
+}
+
+std::vector<double> discountedReturns(const std::vector<double>& rewards, double gamma, bool normalised) {
+  std::vector<double> out(rewards.size());
+  double sum = 0, weights = 0;
+  for (std::size_t i = rewards.size(); i-- > 0;) {
+    sum = rewards[i] + gamma * sum;
+    weights = 1 + gamma * weights;
+    out[i] = normalised ? sum / weights : sum;
+  }
+  return out;
+}
+
 }  // namespace retort::engine

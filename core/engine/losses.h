@@ -2,6 +2,7 @@
 #pragma once
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "engine/tensor.h"
 
@@ -54,5 +55,15 @@ at::Tensor sampledRows(const at::Tensor& studentLogits, const at::Tensor& ids, c
 at::Tensor uldRows(const at::Tensor& p, const at::Tensor& q);
 /// -ln sigmoid(beta margin), margin = (ln q_w - ln ref_w) - (ln q_l - ln ref_l) of whole answers. [N] -> [N]
 at::Tensor dpoRows(const at::Tensor& margin, double beta);
+
+/// One distribution for a group of tokens that another tokenizer writes as one (GOLD): rows [k, V] of the group's positions, the
+/// ids [k - 1 or more] that follow. Observed: the first row times the product of P(actual later tokens); bayesian: the last row
+/// times the product of P(earlier tokens). -> [V]
+at::Tensor groupedObserved(const at::Tensor& rows, const at::Tensor& ids);
+at::Tensor groupedBayesian(const at::Tensor& rows, const at::Tensor& ids);
+/// Estimates of KL(q, p) at tokens drawn from q, by d = ln(q / p): k1 = d, k2 = d^2 / 2 (biased), k3 = exp(-d) - 1 + d (>= 0).
+at::Tensor klEstimate(const at::Tensor& logP, const at::Tensor& logQ, int which);
+/// Discounted sums of what follows: R_t = sum over t' >= t of gamma^(t' - t) r_t', each divided by the sum of its weights when `normalised`.
+[[nodiscard]] std::vector<double> discountedReturns(const std::vector<double>& rewards, double gamma, bool normalised);
 
 }  // namespace retort::engine

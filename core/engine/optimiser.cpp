@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <unordered_map>
 
 #include "engine/tensor_more.h"
@@ -163,11 +164,12 @@ void AdamW::reset() {
   m_steps.zero_();
 }
 
-double scheduleShare(std::int64_t step, std::int64_t steps, double warmup, double floor) {
+double scheduleShare(std::int64_t step, std::int64_t steps, double warmup, double floor, bool cosine) {
   const std::int64_t warm = std::llround(warmup * static_cast<double>(steps));
   if (step < warm) return static_cast<double>(step + 1) / static_cast<double>(warm);
   const double done = static_cast<double>(step - warm) / static_cast<double>(std::max<std::int64_t>(1, steps - warm));
-  return 1 - (1 - floor) * std::min(1.0, done);
+  const double way = std::min(1.0, done);
+  return 1 - (1 - floor) * (cosine ? (1 - std::cos(std::numbers::pi * way)) / 2 : way);
 }
 
 }  // namespace retort::engine

@@ -64,7 +64,8 @@ class AdamW {
   at::Tensor m_steps;                ///< f32 scalar, shared by all
 };
 
-/// Share of the rate at step `step` (from 0) of `steps`: linear warm-up over warmup * steps, then linear decay towards `floor`.
-[[nodiscard]] double scheduleShare(std::int64_t step, std::int64_t steps, double warmup, double floor);
+/// Share of the rate at step `step` (from 0) of `steps`: linear warm-up over warmup * steps, then linear (or
+/// half a cosine's) decay towards `floor`.
+[[nodiscard]] double scheduleShare(std::int64_t step, std::int64_t steps, double warmup, double floor, bool cosine = false);
 
 }  // namespace retort::engine

@@ -25,7 +25,17 @@ std::vector<std::int64_t> madeSteps(const fs::path& folder) {
 
 }  // namespace
 
-EncodedRow rolloutRow(const EncodedRow& prompt, const Generated& generated) {
+std::vector<std::uint8_t> learnUntilEnd(const std::vector<text::TokenId>& ids, const std::vector<text::TokenId>& ends) {
+  std::vector<std::uint8_t> learn(ids.size(), 0);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    learn[i] = 1;
+    if (std::find(ends.begin(), ends.end(), ids[i]) != ends.end()) break;
+  }
+  return learn;
+}
+
+EncodedRow rolloutRow(const EncodedRow& prompt, const Generated& generated, const std::vector<text::TokenId>& ends) {
+  const std::vector<std::uint8_t> learnt = learnUntilEnd(generated.ids, ends);
   EncodedRow row;
   row.index = prompt.index;
   row.id = prompt.id;
@@ -33,14 +43,14 @@ EncodedRow rolloutRow(const EncodedRow& prompt, const Generated& generated) {
   row.promptLength = prompt.promptLength;
   row.ids.assign(prompt.ids.begin(), prompt.ids.begin() + prompt.promptLength);
   row.ids.insert(row.ids.end(), generated.ids.begin(), generated.ids.end());
-  row.learn.assign(row.ids.size(), 0);
-  std::fill(row.learn.begin() + prompt.promptLength, row.learn.end(), std::uint8_t{1});
+  row.learn.assign(static_cast<std::size_t>(prompt.promptLength), 0);
+  row.learn.insert(row.learn.end(), learnt.begin(), learnt.end());
   if (!prompt.teacherIds.empty()) {          // the same answer behind the teacher's prompt
     const auto first = std::find(prompt.teacherLearn.begin(), prompt.teacherLearn.end(), std::uint8_t{1}) - prompt.teacherLearn.begin();
     row.teacherIds.assign(prompt.teacherIds.begin(), prompt.teacherIds.begin() + first);
     row.teacherIds.insert(row.teacherIds.end(), generated.ids.begin(), generated.ids.end());
-    row.teacherLearn.assign(row.teacherIds.size(), 0);
-    std::fill(row.teacherLearn.begin() + first, row.teacherLearn.end(), std::uint8_t{1});
+    row.teacherLearn.assign(static_cast<std::size_t>(first), 0);
+    row.teacherLearn.insert(row.teacherLearn.end(), learnt.begin(), learnt.end());
   }
   return row;
 }
@@ -57,7 +67,7 @@ Status saveRollouts(const fs::path& folder, const Rollouts& rollouts, std::int64
   return {};
 }
 
-Result<Rollouts> loadRollouts(const fs::path& folder, std::int64_t step, std::int64_t from, const std::vector<EncodedRow>& rows) {
+Result<Rollouts> loadRollouts(const fs::path& folder, std::int64_t step, std::int64_t from, const std::vector<EncodedRow>& rows, const std::vector<text::TokenId>& ends) {
   Rollouts found;
   const auto steps = madeSteps(folder);
   for (auto it = steps.rbegin(); it != steps.rend() && found.made < 0; ++it) {
@@ -75,7 +85,7 @@ Result<Rollouts> loadRollouts(const fs::path& folder, std::int64_t step, std::in
       Generated generated;
       const auto ids = item["ids"].get<std::vector<std::int32_t>>();
       generated.ids.assign(ids.begin() + prompt->second->promptLength, ids.end());
-      r.row = rolloutRow(*prompt->second, generated);
+      r.row = rolloutRow(*prompt->second, generated, ends);
       r.logProbs = item["log_probs"].get<std::vector<float>>();
       r.ended = item["ended"].get<bool>();
       found.items.push_back(std::move(r));

@@ -115,7 +115,7 @@ Status Trainer::trainOne(std::int64_t step) {
   RETORT_TRY(const StepSums sums, passes(stage, step));
   bool skip = false;
   RETORT_CHECK(watchCourse(sums.loss / sums.weight, skip));
-  const double rate = m_rateFactor * stage.spec().learningRate * scheduleShare(step - stage.first, stage.steps, stage.spec().warmup, stage.spec().floor);
+  const double rate = m_rateFactor * stage.spec().learningRate * scheduleShare(step - stage.first, stage.steps, stage.spec().warmup, stage.spec().floor, stage.spec().schedule == "cosine");
   AdamW::StepResult result;
   RETORT_CHECK(guarded("The optimiser's step", [&]() -> Status {
     if (skip) m_optimiser->discard();

@@ -98,7 +98,7 @@ Status Trainer::rollOut(const Stage& stage, const Part& part, std::int64_t step)
   const fs::path folder = m_reporter.folder() / "rollouts";
   if (!m_rollouts.covers(step) && own.every > 1)
     RETORT_CHECK(guarded("Reading the student's answers", [&]() -> Status {
-      RETORT_TRY(m_rollouts, loadRollouts(folder, step, m_rolloutsFrom, m_rows));
+      RETORT_TRY(m_rollouts, loadRollouts(folder, step, m_rolloutsFrom, m_rows, m_text.stopIds));
       return {};
     }));
   if (!m_rollouts.covers(step)) {
@@ -130,7 +130,7 @@ Status Trainer::rollOut(const Stage& stage, const Part& part, std::int64_t step)
     m_rollouts.made = step;
     m_rollouts.until = until;
     for (std::size_t i = 0; i < answers.size(); ++i)
-      m_rollouts.items.push_back({wanted[i].first, rolloutRow(m_rows[static_cast<std::size_t>(wanted[i].second)], answers[i]),
+      m_rollouts.items.push_back({wanted[i].first, rolloutRow(m_rows[static_cast<std::size_t>(wanted[i].second)], answers[i], m_text.stopIds),
                                   {answers[i].logProbs.begin(), answers[i].logProbs.end()}, answers[i].finish == "stop"});
     if (own.every > 1) RETORT_CHECK(saveRollouts(folder, m_rollouts, m_savedStep));
   }

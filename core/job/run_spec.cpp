@@ -67,9 +67,10 @@ Status readOnPolicy(const Json& json, const std::string& where, OnPolicySpec& o)
 Status readMethod(const Json& json, const std::string& where, MethodSpec& m) {
   ObjectReader r(json, where);
   r.required("kind", m.kind).optional("steps", m.steps).optional("epochs", m.epochs).optional("learning_rate", m.learningRate);
-  r.optional("warmup", m.warmup).optional("floor", m.floor).optional("together", m.together).optional("share", m.share);
+  r.optional("warmup", m.warmup).optional("floor", m.floor).optional("schedule", m.schedule).optional("together", m.together).optional("share", m.share);
   oneOf(r, "kind", m.kind, {"sft", "logit-kd", "on-policy-kd", "dpo"});
   r.range("steps", static_cast<double>(m.steps), 0, 1e9).range("epochs", m.epochs, 0, 1e4).range("learning_rate", m.learningRate, 0, 1);
+  oneOf(r, "schedule", m.schedule, {"linear", "cosine"});
   r.range("warmup", m.warmup, 0, 1).range("floor", m.floor, 0, 1).range("share", m.share, 1e-6, 1e6);
   if (m.kind == "on-policy-kd") m.loss.divergence = "reverse-kl", m.loss.kdWeight = 1, m.loss.source = "live";
   if (const Json* dpo = r.member("dpo"); dpo && !r.failed()) RETORT_CHECK(readDpo(*dpo, where + ".dpo", m.dpo));
@@ -128,7 +129,7 @@ Status readList(ObjectReader& r, std::string_view key, bool isRequired, std::vec
 }
 
 Json methodJson(const MethodSpec& m) {
-  Json json = {{"kind", m.kind}, {"steps", m.steps}, {"epochs", m.epochs}, {"learning_rate", m.learningRate}, {"warmup", m.warmup}, {"floor", m.floor},
+  Json json = {{"kind", m.kind}, {"steps", m.steps}, {"epochs", m.epochs}, {"learning_rate", m.learningRate}, {"warmup", m.warmup}, {"floor", m.floor}, {"schedule", m.schedule},
                {"loss", {{"divergence", m.loss.divergence}, {"beta", m.loss.beta}, {"temperature", m.loss.temperature}, {"kd_weight", m.loss.kdWeight},
                          {"source", m.loss.source}, {"cache", m.loss.cache}, {"top_k", m.loss.topK}}}};
   if (m.together || m.share != 1) json["together"] = m.together, json["share"] = m.share;

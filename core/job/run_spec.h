@@ -68,7 +68,8 @@ struct MethodSpec {
   double epochs = 0;
   double learningRate = 2e-4;
   double warmup = 0.06;                      ///< share of the steps
-  double floor = 0.05;                       ///< final share of the rate, reached linearly
+  double floor = 0.05;                       ///< final share of the rate
+  std::string schedule = "linear";           ///< linear | cosine: the way to the floor
   LossSpec loss;                             ///< for the kd methods; on-policy-kd begins with reverse-kl, kd_weight 1, source live
   DpoSpec dpo;
   OnPolicySpec onPolicy;

@@ -6,6 +6,7 @@
 
 #include "engine/autograd.h"
 #include "engine/batches.h"
+#include "engine/rollouts.h"
 #include "engine/head_loss.h"
 #include "engine/tensor_more.h"
 #include "engine/tiny_model.h"
@@ -179,6 +180,28 @@ class TestBatches : public QObject {
     QCOMPARE(requireLabels(none, "train.jsonl").error().code, std::string("engine.labels.end"));
     none.supervised = 0;
     QCOMPARE(requireLabels(none, "train.jsonl").error().code, std::string("engine.labels.none"));
+  }
+  void check22_answersAreLearntUpToTheirFirstEnd() {
+    using Ids = std::vector<text::TokenId>;
+    using Marks = std::vector<std::uint8_t>;
+    QVERIFY((learnUntilEnd(Ids{21, 7, 23, 24}, {7, 9}) == Marks{1, 1, 0, 0}));
+    QVERIFY((learnUntilEnd(Ids{25, 26, 9, 28}, {7, 9}) == Marks{1, 1, 1, 0}));
+    QVERIFY((learnUntilEnd(Ids{21, 22, 23}, {}) == Marks{1, 1, 1}));            // no end: all of it
+    // Prompts 11 2 13 with an end of turn (2, also the padding id) inside; answers 21 22 2 2 2 and 21 .. 25.
+    EncodedRow prompt;
+    prompt.ids = {11, 2, 13, 99};
+    prompt.promptLength = 3;
+    prompt.learn = {0, 0, 0, 1};
+    Generated ended, full;
+    ended.ids = {21, 22, 2, 2, 2};
+    full.ids = {21, 22, 23, 24, 25};
+    const std::vector<EncodedRow> rows{rolloutRow(prompt, ended, {2}), rolloutRow(prompt, full, {2})};
+    QVERIFY((rows[0].learn == Marks{0, 0, 0, 1, 1, 1, 0, 0}));
+    QVERIFY((rows[1].learn == Marks{0, 0, 0, 1, 1, 1, 1, 1}));
+    const MicroBatch batch = makeMicroBatch(rows, {0, 1}, at::kCPU);
+    QCOMPARE(batch.ids.size(1), std::int64_t{16});                              // the prompt's end is there to be attended
+    QCOMPARE(batch.labels.size(0), std::int64_t{8});
+    QCOMPARE(batch.labels[2].item<std::int64_t>(), std::int64_t{2});            // the first end is learnt
   }
   void systemPromptMayBeDroppedForTheStudent() {
     QTemporaryDir dir;

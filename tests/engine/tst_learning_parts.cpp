@@ -110,6 +110,8 @@ class TestParts : public QObject {
     QVERIFY(std::abs(scheduleShare(53, 100, .06, .05) - (1 - .95 * .5)) < 1e-12);
     QVERIFY(scheduleShare(99, 100, .06, .05) > .05 && scheduleShare(99, 100, .06, .05) < .065);
     QCOMPARE(scheduleShare(0, 1, 0, 0), 1.0);
+    QVERIFY(std::abs(scheduleShare(50, 100, 0, 0, true) - .5) < 1e-12);        // check 30: half a cosine at half
+    QVERIFY(std::abs(scheduleShare(25, 100, 0, 0, true) - (1 + std::sqrt(.5)) / 2) < 1e-12);
     QVERIFY(std::abs(scheduleShare(50, 100, 0, 0) - .5) < 1e-12);
   }
   void loraStartsAsTheModelAndMerges_data() {

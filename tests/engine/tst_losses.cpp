@@ -242,6 +242,31 @@ class TestLosses : public QObject {
     NEAR(one(uldRows(rows({.1, .1, .6, .2}, 4), rows({.2, .5, .3}, 3))), .4);
     NEAR(one(uldRows(p, p)), 0.0);
   }
+  void check26_groupsOfTokens() {
+    const at::Tensor group = rows({.6, .3, .1, .2, .5, .3}, 3), ids = at::tensor(std::vector<std::int64_t>{0, 1}, at::kLong);
+    CLOSE(groupedObserved(group, ids), .30, .15, .05);
+    CLOSE(groupedBayesian(group, ids), .12, .30, .18);
+    const at::Tensor certain = rows({.6, .3, .1, .05, .9, .05}, 3);
+    CLOSE(groupedObserved(certain, ids), .54, .27, .09);
+    NEAR(one(groupedObserved(certain, ids).sum()), .90);
+  }
+  void check27_estimatorsOfC() {
+    const at::Tensor p = logOf(kCp), q = logOf(kCq);
+    CLOSE(klEstimate(p, q, 1), -.336472, .223144, .916291);
+    CLOSE(klEstimate(p, q, 3), .063528, .023144, .316291);
+    NEAR(one((q.exp() * klEstimate(p, q, 1)).sum()), .116622);
+    NEAR(one((q.exp() * klEstimate(p, q, 3)).sum()), .116622);
+    NEAR(one((q.exp() * klEstimate(p, q, 2)).sum()), .139476);
+    QVERIFY(klEstimate(p, q, 3).min().item<double>() >= 0);
+    CLOSE(-klEstimate(p, q, 1), .336472, -.223144, -.916291);   // the advantage of on-policy distillation
+  }
+  void check28_returns() {
+    const auto near = [](const std::vector<double>& got, const std::vector<double>& wanted) {
+      for (std::size_t i = 0; i < wanted.size(); ++i) NEAR(got[i], wanted[i]);
+    };
+    near(discountedReturns({1, 2, 4}, .5, false), {3, 4, 4});
+    near(discountedReturns({1, 2, 4}, .5, true), {1.714286, 2.666667, 4});
+  }
   void dpo() {
     NEAR(one(dpoRows(at::zeros({1}, at::kDouble), .1)), .693147);
     NEAR(one(dpoRows(at::ones({1}, at::kDouble), .1)), .644397);
