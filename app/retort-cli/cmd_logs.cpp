@@ -1,4 +1,4 @@
-// `logs import|count|list|show|facets|rejects|export`, and the job kind "import".
+// `logs count|list|show|facets|rejects|export`.
 #include <algorithm>
 
 #include "app/retort-cli/cli.h"
@@ -6,53 +6,14 @@
 #include "base/clock.h"
 #include "base/format.h"
 #include "logs/export_bedrock.h"
-#include "logs/importer.h"
 #include "logs/log_store.h"
 
 namespace retort::cli {
 namespace {
 
-Result<std::optional<std::int64_t>> timeOption(const std::string& text, std::string_view option) {
-  if (text.empty()) return std::optional<std::int64_t>();
-  const auto time = parseIsoTime(text);
-  if (!time) return Error{"cli.argument.time", "The option " + std::string(option) + " needs a time", {}, "\"" + shown(text) + "\" is none", "Write it as 2025-01-31 or 2025-01-31T12:00:00Z.", {}, {}};
-  return std::optional(*time);
-}
-
 Result<std::shared_ptr<logs::LogStore>> openStore(const Context& context) {
   RETORT_TRY(const auto workspace, context.workspace());
   return logs::LogStore::open(workspace.logsDb());
-}
-
-int import(Context& context, const Args& args) {
-  if (args.positional().empty()) return context.usage("logs import needs a file or a folder");
-  logs::ImportOptions options;
-  for (const auto& path : args.positional()) options.sources.emplace_back(path);
-  const auto where = logs::parseFilter(args.get("--where"));
-  if (!where.ok()) return failFilter(context, where.error());
-  options.where = *where;
-  const auto since = timeOption(args.get("--since"), "--since"), until = timeOption(args.get("--until"), "--until");
-  if (!since.ok()) return context.fail(since.error());
-  if (!until.ok()) return context.fail(until.error());
-  options.sinceUs = *since;
-  options.untilUs = *until;
-  const auto workers = args.integer("--workers", 0);
-  if (!workers.ok()) return context.fail(workers.error());
-  options.workers = static_cast<int>(std::clamp<std::int64_t>(*workers, 0, 256));
-  const auto workspace = context.workspace();
-  if (!workspace.ok()) return context.fail(workspace.error());
-  if (const auto writable = workspace->requireWritable(); !writable.ok()) return context.fail(writable.error());
-  const auto summary = logs::importLogs(workspace->logsDb(), options, context.stop, context.progress());
-  if (!summary.ok()) return context.fail(summary.error());
-  for (const auto& note : summary->notes) context.note(note);
-  context.print(formatCount(summary->lines) + " lines of " + formatCount(summary->files) + " files: " + formatCount(summary->accepted) + " accepted, " +
-                formatCount(summary->duplicates) + " duplicates, " + formatCount(summary->rejected) + " rejected, " + formatCount(summary->filtered) + " filtered" +
-                (summary->repaired ? " (" + formatCount(summary->repaired) + " repaired)" : std::string()) + "; " + formatBytes(static_cast<std::uint64_t>(summary->bytes)) +
-                " in " + formatDuration(summary->seconds));
-  if (summary->unchangedFiles > 0) context.print(formatCount(summary->unchangedFiles) + " files had been imported before and are unchanged");
-  if (summary->rejected > 0) context.note("Rejected lines: retort-cli logs rejects");
-  context.printJson(summary->toJson());
-  return summary->rejected > 0 ? int(someRejected) : int(done);
 }
 
 int count(Context& context, const Args& args) {
@@ -205,27 +166,7 @@ int exportLogs(Context& context, const Args& args) {
   return done;
 }
 
-/// Params: {"sources":[…],"where":text,"since":time,"until":time,"workers":n}.
-Result<Json> importJob(JobContext& context) {
-  logs::ImportOptions options;
-  std::vector<std::string> sources;
-  std::string where, since, until;
-  ObjectReader reader(context.params, "spec.json: params");
-  reader.required("sources", sources).optional("where", where).optional("since", since).optional("until", until).optional("workers", options.workers);
-  RETORT_CHECK(reader.finish());
-  for (const auto& source : sources) options.sources.emplace_back(source);
-  RETORT_TRY(options.where, logs::parseFilter(where));
-  RETORT_TRY(options.sinceUs, timeOption(since, "since"));
-  RETORT_TRY(options.untilUs, timeOption(until, "until"));
-  RETORT_CHECK(context.workspace.requireWritable());
-  RETORT_TRY(const auto summary, logs::importLogs(context.workspace.logsDb(), options, context.stop, context.progress));
-  return summary.toJson();
-}
-
 const OptionSpec kLimit{"--limit", "N", "at most so many"};
-const Registration r1{{"logs", "import", "logs import PATH… [--since T] [--until T] [--where FILTER]", "Imports log files and folders; continues where it stopped.",
-                       {{"--since", "T", "only records from this time on"}, {"--until", "T", "only records before this time"}, {"--where", "FILTER", "only records that match"},
-                        {"--workers", "N", "parse threads; else one fewer than cores"}}, import}};
 const Registration r2{{"logs", "count", "logs count [FILTER]", "Counts records.", {kBedrockOption}, count}};
 const Registration r3{{"logs", "list", "logs list [FILTER] [--after ID] [--limit N]", "Lists records in order of import.", {kBedrockOption, {"--after", "ID", "only ids above this one"}, kLimit}, list}};
 const Registration r4{{"logs", "show", "logs show ID [--raw]", "Shows one record: id of the list, or request id.", {{"--raw", "", "the source line, byte for byte"}}, show}};
@@ -233,7 +174,6 @@ const Registration r5{{"logs", "facets", "logs facets [FILTER] [--key K]… [--l
                        {kBedrockOption, {"--key", "K", "this key only; may be repeated"}, kLimit}, facets}};
 const Registration r6{{"logs", "rejects", "logs rejects [--after ID] [--limit N]", "Lists the lines that were not taken, and why.", {{"--after", "ID", "only rejects behind this one"}, kLimit}, rejects}};
 const Registration r7{{"logs", "export", "logs export [FILTER] [--to bedrock] OUT", "Writes records as a Bedrock log again.", {kBedrockOption, {"--to", "FORMAT", "bedrock"}}, exportLogs}};
-const JobRegistration job{"import", importJob};
 
 }  // namespace
 }  // namespace retort::cli

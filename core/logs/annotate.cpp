@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 
 #include "base/clock.h"
 #include "base/files.h"
@@ -97,6 +98,7 @@ struct ColumnState {
 struct Annotator {
   const AnnotateOptions& options;
   const LogStore& store;
+  std::set<std::string> logged;            ///< metadata keys of the logs: no column may stand in front of one
   AnnotateSummary summary;
   std::vector<ColumnState> columns;
   std::map<std::string, std::size_t, std::less<>> byName;
@@ -107,8 +109,7 @@ struct Annotator {
     if (columns.size() >= kMostColumns) return Error{"logs.annotate.columns", "There are too many columns", {}, "more than 256", "Leave out those that are no labels.", {}, {}};
     ColumnState state;
     state.out.name = name;
-    const auto keys = store.keys();
-    if (std::any_of(keys.begin(), keys.end(), [&](const KeyInfo& k) { return !k.isBuiltIn && k.name == name; })) {
+    if (logged.contains(name)) {
       state.out.asked = name;
       state.out.name = "label." + name;
     }
@@ -163,6 +164,20 @@ struct Annotator {
   }
 };
 
+/// Metadata keys as imports wrote them, without the columns of earlier annotations.
+Result<std::set<std::string>> loggedKeys(const fs::path& logsDb) {
+  store::OpenOptions open;
+  open.mode = store::OpenOptions::Mode::readOnly;
+  RETORT_TRY(const auto db, store::Database::open(logsDb, open));
+  RETORT_TRY(auto query, db.prepare("SELECT name FROM key WHERE builtin=0"));
+  std::set<std::string> names;
+  while (true) {
+    RETORT_TRY(const bool row, query.step());
+    if (!row) return names;
+    names.emplace(query.text(0));
+  }
+}
+
 /// Writes all values in one transaction; `before` gets a line for each value that changes.
 Result<std::int64_t> write(store::PeopleDb& people, const Annotator& annotator, const std::string& source, std::string& before) {
   store::Database& db = people.db();
@@ -211,7 +226,8 @@ Result<AnnotateSummary> annotate(const fs::path& workspace, const AnnotateOption
     if (std::none_of(keys.begin(), keys.end(), [&](const KeyInfo& k) { return !k.isBuiltIn && k.name == options.on; }))
       return Error{"logs.annotate.key", "No record has the metadata key " + shown(options.on), {}, {}, "Join --on request_id, or on a key that logs facets lists.", {}, {}};
   }
-  Annotator annotator{options, *store, {}, {}, {}, {}};
+  RETORT_TRY(auto logged, loggedKeys(workspace / "logs.db"));
+  Annotator annotator{options, *store, std::move(logged), {}, {}, {}, {}};
   bool hasColumn = false;
   RETORT_CHECK(readRows(options.file, stop, progress, [&](TableRow row) {
     hasColumn = hasColumn || std::any_of(row.cells.begin(), row.cells.end(), [&](const auto& c) { return c.first == options.on; });

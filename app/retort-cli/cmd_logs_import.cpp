@@ -1,0 +1,146 @@
+// `logs import`, `logs models`, and the job kind "import".
+#include <algorithm>
+
+#include "app/retort-cli/cli.h"
+#include "app/retort-cli/filter_arg.h"
+#include "base/clock.h"
+#include "base/format.h"
+#include "base/paths.h"
+#include "logs/field_map.h"
+#include "logs/importer.h"
+#include "logs/log_store.h"
+#include "logs/model_alias.h"
+
+namespace retort::cli {
+namespace {
+
+Result<std::optional<std::int64_t>> timeOption(const std::string& text, std::string_view option) {
+  if (text.empty()) return std::optional<std::int64_t>();
+  const auto time = parseIsoTime(text);
+  if (!time) return Error{"cli.argument.time", "The option " + std::string(option) + " needs a time", {}, "\"" + shown(text) + "\" is none", "Write it as 2025-01-31 or 2025-01-31T12:00:00Z.", {}, {}};
+  return std::optional(*time);
+}
+
+/// Maps and names of models: the workspace's and the shipped ones. `mapFile` forces one, and the workspace remembers it.
+Status addReadRules(const Workspace& workspace, const std::string& format, const std::string& mapFile, logs::ImportOptions& options) {
+  RETORT_TRY(const auto resources, resourcesFolder());
+  const auto mapFolder = workspace.root() / "maps";
+  options.read.format = format;
+  if (!format.empty()) options.readRules = "format " + format;
+  if (!mapFile.empty()) {
+    RETORT_TRY(auto forced, logs::FieldMap::load(mapFile));
+    RETORT_CHECK(logs::rememberMap(mapFolder, mapFile));
+    options.readRules = "map " + forced.hash();
+    RETORT_TRY(auto maps, logs::FieldMaps::load(mapFolder, resources / "maps"));
+    maps.force(std::move(forced));
+    options.read.maps = std::make_shared<logs::FieldMaps>(std::move(maps));
+  } else {
+    RETORT_TRY(auto maps, logs::FieldMaps::load(mapFolder, resources / "maps"));
+    options.read.maps = std::make_shared<logs::FieldMaps>(std::move(maps));
+  }
+  RETORT_TRY(auto aliases, logs::ModelAliases::load(logs::aliasFileOf(workspace.root()), resources / "model-aliases.json"));
+  options.read.aliases = std::make_shared<logs::ModelAliases>(std::move(aliases));
+  return {};
+}
+
+int import(Context& context, const Args& args) {
+  if (args.positional().empty()) return context.usage("logs import needs a file, a folder or s3://BUCKET/PREFIX");
+  logs::ImportOptions options;
+  for (const auto& path : args.positional()) options.sources.emplace_back(path);
+  const auto where = logs::parseFilter(args.get("--where"));
+  if (!where.ok()) return failFilter(context, where.error());
+  options.where = *where;
+  const auto since = timeOption(args.get("--since"), "--since"), until = timeOption(args.get("--until"), "--until");
+  if (!since.ok()) return context.fail(since.error());
+  if (!until.ok()) return context.fail(until.error());
+  options.sinceUs = *since;
+  options.untilUs = *until;
+  const auto workers = args.integer("--workers", 0);
+  if (!workers.ok()) return context.fail(workers.error());
+  options.workers = static_cast<int>(std::clamp<std::int64_t>(*workers, 0, 256));
+  if (args.has("--format") && args.has("--map")) return context.usage("a map is a format of its own: give --format or --map");
+  const auto workspace = context.workspace();
+  if (!workspace.ok()) return context.fail(workspace.error());
+  if (const auto writable = workspace->requireWritable(); !writable.ok()) return context.fail(writable.error());
+  if (const auto rules = addReadRules(*workspace, args.get("--format"), args.get("--map"), options); !rules.ok()) return context.fail(rules.error());
+  const auto summary = logs::importLogs(workspace->logsDb(), options, context.stop, context.progress());
+  if (!summary.ok()) return context.fail(summary.error());
+  for (const auto& note : summary->notes) context.note(note);
+  context.print(formatCount(summary->lines) + " lines of " + formatCount(summary->files) + " files" + (summary->format().empty() ? std::string() : " (" + summary->format() + (summary->isGuessed() ? ", a guess" : "") + ")") + ": " +
+                formatCount(summary->accepted) + " accepted, " + formatCount(summary->duplicates) + " duplicates, " + formatCount(summary->rejected) + " rejected, " + formatCount(summary->filtered) + " filtered" +
+                (summary->repaired ? " (" + formatCount(summary->repaired) + " repaired)" : std::string()) + "; " + formatBytes(static_cast<std::uint64_t>(summary->bytes)) +
+                " in " + formatDuration(summary->seconds));
+  if (summary->unchangedFiles > 0) context.print(formatCount(summary->unchangedFiles) + " files had been imported before and are unchanged");
+  if (summary->remapped > 0) context.print(formatCount(summary->remapped) + " stored records have another model name by the edited table");
+  if (summary->rejected > 0) context.note("Rejected lines: retort-cli logs rejects");
+  context.printJson(summary->toJson());
+  return summary->rejected > 0 ? int(someRejected) : int(done);
+}
+
+/// What stands in the logs, and what it is called.
+int models(Context& context, const Args& args) {
+  const auto workspace = context.workspace();
+  if (!workspace.ok()) return context.fail(workspace.error());
+  const auto file = logs::aliasFileOf(workspace->root());
+  for (const auto& pair : args.all("--set")) {
+    const auto equal = pair.rfind('=');
+    if (equal == std::string::npos || equal == 0) return context.usage("--set needs ID=MODEL; an empty MODEL takes the name away");
+    if (const auto writable = workspace->requireWritable(); !writable.ok()) return context.fail(writable.error());
+    if (const auto set = logs::setAlias(file, pair.substr(0, equal), pair.substr(equal + 1)); !set.ok()) return context.fail(set.error());
+  }
+  const auto resources = resourcesFolder();
+  if (!resources.ok()) return context.fail(resources.error());
+  const auto aliases = logs::ModelAliases::load(file, *resources / "model-aliases.json");
+  if (!aliases.ok()) return context.fail(aliases.error());
+  const auto store = logs::LogStore::open(workspace->logsDb());
+  if (!store.ok()) return context.fail(store.error());
+  const auto raw = (*store)->facets({}, {"@model.raw"}, 100'000, context.stop);
+  if (!raw.ok()) return context.fail(raw.error());
+  Json json = Json::array();
+  if (!raw->empty())
+    for (const auto& value : raw->front().values) {
+      const std::string model = aliases->modelOf(value.value);
+      context.print(formatCount(static_cast<std::int64_t>(value.count)) + "  " + shown(value.value) + "  →  " + shown(model));
+      json.push_back({{"id", value.value}, {"model", model}, {"records", value.count}});
+    }
+  if (args.has("--set")) context.note("The next logs import gives stored records their new names");
+  context.printJson({{"models", json}, {"table", file.string()}});
+  return done;
+}
+
+/// Params: {"sources":[…],"where":text,"since":time,"until":time,"workers":n,"format":name,"map":file}.
+Result<Json> importJob(JobContext& context) {
+  logs::ImportOptions options;
+  std::vector<std::string> sources;
+  std::string where, since, until, format, map;
+  ObjectReader reader(context.params, "spec.json: params");
+  reader.required("sources", sources).optional("where", where).optional("since", since).optional("until", until).optional("workers", options.workers);
+  reader.optional("format", format).optional("map", map);
+  RETORT_CHECK(reader.finish());
+  for (const auto& source : sources) options.sources.emplace_back(source);
+  RETORT_TRY(options.where, logs::parseFilter(where));
+  RETORT_TRY(options.sinceUs, timeOption(since, "since"));
+  RETORT_TRY(options.untilUs, timeOption(until, "until"));
+  RETORT_CHECK(context.workspace.requireWritable());
+  RETORT_CHECK(addReadRules(context.workspace, format, map, options));
+  // control/pause holds the import for as long as it lies there; control/resume takes both away.
+  options.isPaused = [control = context.folder / "control"] {
+    std::error_code error;
+    if (std::filesystem::exists(control / "resume", error))
+      for (const char* word : {"pause", "resume"}) std::filesystem::rename(control / word, control / (std::string(word) + ".done"), error);
+    return std::filesystem::exists(control / "pause", error);
+  };
+  RETORT_TRY(const auto summary, logs::importLogs(context.workspace.logsDb(), options, context.stop, context.progress));
+  return summary.toJson();
+}
+
+const Registration r1{{"logs", "import", "logs import PATH|s3://BUCKET/PREFIX… [--format F] [--map FILE] [--since T] [--until T] [--where FILTER]",
+                       "Imports logs of any known format; continues where it stopped.",
+                       {{"--format", "F", "read as this format; else recognised by content"}, {"--map", "FILE", "JSON paths of an unknown format; remembered in the workspace"},
+                        {"--since", "T", "only records from this time on; of object storage only such hour folders are opened"}, {"--until", "T", "only records before this time"},
+                        {"--where", "FILTER", "only records that match"}, {"--workers", "N", "parse threads; else one fewer than cores"}}, import}};
+const Registration r2{{"logs", "models", "logs models [--set ID=MODEL]…", "Lists model ids as logged and what they are called; names one.", {{"--set", "ID=MODEL", "a name in the workspace's table; a final * in ID stands for any rest"}}, models}};
+const JobRegistration j1("import", importJob);
+
+}  // namespace
+}  // namespace retort::cli
