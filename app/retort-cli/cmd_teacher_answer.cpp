@@ -108,6 +108,16 @@ int start(Context& context, const Workspace& workspace, const Args& args, const 
   return e.value("rejected", std::int64_t{0}) > 0 ? someRejected : done;
 }
 
+int submit(Context& context, const Workspace& workspace, const lab::TeacherJob& job) {
+  const auto batch = lab::submitTeacherBatch(workspace, job, context.stop);
+  if (!batch.ok()) return context.fail(batch.error());
+  const auto folder = workspace.root() / "batches" / batch->id;
+  if (batch->state == "running") context.print("Submitted batch " + batch->id + ": " + formatCount(batch->items) + " questions. See how far it is, and fetch its answers, with: retort-cli teacher batches");
+  else context.print("Wrote batch " + batch->id + " to " + folder.string() + ": bring its files to S3, run the batch there, then: retort-cli teacher batches --join FILE --id " + batch->id);
+  context.printJson(providers::toJson(*batch));
+  return done;
+}
+
 int answer(Context& context, const Args& args) {
   if (args.positional().size() != 1 || !args.has("--teacher")) return context.usage("teacher answer needs a dataset and --teacher");
   const auto workspace = context.workspace();
@@ -122,6 +132,11 @@ int answer(Context& context, const Args& args) {
   if (auto noted = showNote(context, args, *teacher); !noted.ok()) return context.fail(noted.error());
   if (auto may = mayAskAtAll(context, args, *teacher, price); !may.ok()) return context.fail(may.error());
   const bool isFree = price && price->input == 0 && price->output == 0;
+  if (args.has("--batch")) {
+    if (!isFree)
+      if (auto ok = confirm(context, args, "Submit what is not answered yet as a batch?"); !ok.ok()) return context.fail(ok.error());
+    return submit(context, *workspace, *job);
+  }
   if (args.has("--trial")) {
     const auto rows = args.integer("--trial-rows", 50);
     if (!rows.ok()) return context.fail(rows.error());
@@ -155,6 +170,28 @@ int answer(Context& context, const Args& args) {
   return start(context, *workspace, args, *job);
 }
 
+/// Watches every batch, or joins a result file that the user brought.
+int batches(Context& context, const Args& args) {
+  const auto workspace = context.workspace();
+  if (!workspace.ok()) return context.fail(workspace.error());
+  if (args.has("--join") != args.has("--id")) return context.usage("--join and --id go together");
+  Json all = Json::array();
+  for (const auto& b : providers::listBatches(*workspace)) {
+    if (args.has("--id") && !b.id.starts_with(args.get("--id"))) continue;
+    auto desk = lab::TeacherDesk::open(*workspace, b.teacher);
+    if (!desk.ok()) return context.fail(desk.error());
+    const auto now = args.has("--join") ? providers::collectBatchFile(*workspace, desk->teacher(), b.id, args.get("--join"), desk->cache(), desk->log(), desk->price())
+                                        : providers::watchBatch(*workspace, desk->teacher(), b.id, desk->cache(), desk->log(), desk->price(), {}, context.stop);
+    if (!now.ok()) return context.fail(now.error());
+    context.print(now->id + "  " + now->teacher + "  " + now->state + "  " + formatCount(now->answered) + " of " + formatCount(now->items) + " answered" + (now->failed > 0 ? ", " + formatCount(now->failed) + " failed" : "") +
+                  (now->missing > 0 ? ", " + formatCount(now->missing) + " missing" : ""));
+    all.push_back(providers::toJson(*now));
+  }
+  if (all.empty()) context.note("There are no batches.");
+  context.printJson({{"batches", all}});
+  return done;
+}
+
 Result<Json> execAnswers(JobContext& job) {
   RETORT_TRY(const auto request, lab::teacherJobFromJson(job.params, "spec.json: params"));
   return lab::answerWithTeacher(job.workspace, job.folder, request, job.progress, job.stop);
@@ -167,7 +204,10 @@ const Registration rAnswer{{"teacher", "answer", "teacher answer DATASET --teach
                              {"--keep-reasoning", "", "keep what the teacher thought before its answer"}, {"--temperature", "T", "of the first sample (0)"}, {"--max-tokens", "N", "of an answer (the plan's)"}, {"--effort", "E", "of reasoning: low, medium or high"},
                              {"--seed", "S", "of sampling (1)"}, {"--rows", "N", "only the first N rows"}, {"--ask-again", "", "not from the cache"}, {"--cap-money", "X", "most dollars"}, {"--cap-tokens", "N", "most tokens"}, {"--cap-time", "S", "most seconds"},
                              {"--dry-run", "", "asks the first 16 rows and shows answers and cost of the rest"}, {"--trial", "", "plain, golden and best-of-n on 50 rows with references"}, {"--trial-rows", "N", "rows of the trial (50)"},
+                             {"--batch", "", "as a batch at a lower price, answered within a day; see teacher batches"},
                              {"--despite-note", "", "although the note says that answers may not train a model"}, {"--yes", "", "spend without asking"}, {"--detach", "", "start it and return"}}, answer}};
+const Registration rBatches{{"teacher", "batches", "teacher batches [--join FILE --id BATCH]", "Asks how far batches are and brings their answers home; teacher answer then finds them.",
+                             {{"--join", "FILE", "a result file that you fetched yourself"}, {"--id", "BATCH", "of this batch"}}, batches}};
 const JobRegistration executor{"teacher-answers", execAnswers};
 
 }  // namespace

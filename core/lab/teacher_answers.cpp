@@ -9,6 +9,7 @@
 #include "lab/derive.h"
 #include "lab/teacher_check.h"
 #include "lab/teacher_similar.h"
+#include "providers/request_hash.h"
 
 namespace retort::lab {
 namespace {
@@ -102,6 +103,43 @@ void choose(const Asked& asked, const AnswerChecker& checker, TeacherRow& out) {
   out.sample = asked.fit[best].second;
 }
 
+Result<AnswerChecker> checkerOf(const TeacherJob& job, const data::EvalPlan& plan) {
+  return AnswerChecker::parse(job.check.empty() && plan.extractor == "label" && !plan.labels.empty() ? "labels" : job.check, plan);
+}
+
+/// Prompts with their examples; rows with personal data are kept from other machines.
+Result<std::vector<Asked>> prepare(const providers::Teacher& teacher, const std::vector<const job::Row*>& rows, const std::vector<job::Row>& golden, const TeacherJob& job) {
+  const Examples examples(golden, job);
+  RETORT_CHECK(examples.check());
+  std::vector<Asked> asked(rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    asked[i].row = rows[i];
+    const auto chosen = examples.of(*rows[i]);
+    for (const auto* e : chosen) asked[i].golden.push_back(e->id);
+    asked[i].messages = withExamples(rows[i]->messages, chosen);
+    if (teacher.staysHere() || teacher.allowPii) continue;
+    asked[i].reason = privacyReason(*rows[i]);
+    for (const auto* e : chosen)
+      if (asked[i].reason.empty()) asked[i].reason = privacyReason(*e);
+    asked[i].isBlocked = !asked[i].reason.empty();
+  }
+  return asked;
+}
+
+providers::GenRequest requestFor(const Asked& a, const TeacherJob& job, int sample, int maxTokens) {
+  providers::GenRequest r;
+  r.id = a.row->id;
+  r.messages = a.messages;
+  r.tools = a.row->tools;
+  r.sampling.maxTokens = maxTokens;
+  r.sampling.temperature = sample == 0 ? job.temperature : std::max(0.7, job.temperature);
+  r.sampling.effort = job.effort;
+  // Greedy answers have no seed: the same question is then the same for every run.
+  if (*r.sampling.temperature > 0) r.sampling.seed = static_cast<std::int64_t>((job.seed + static_cast<std::uint64_t>(sample)) & 0x7fffffff);
+  r.sample = sample;
+  return r;
+}
+
 void addTally(providers::RunTally& sum, const providers::RunTally& t) {
   sum.settled += t.settled, sum.ok += t.ok, sum.failed += t.failed, sum.cached += t.cached, sum.attempts += t.attempts, sum.retries += t.retries, sum.possiblyBilled += t.possiblyBilled;
   sum.spent += t.spent;
@@ -165,38 +203,43 @@ TeacherDesk::TeacherDesk(providers::Teacher teacher, std::optional<providers::Pr
     : m_teacher(std::move(teacher)), m_price(std::move(price)), m_provider(std::move(provider)), m_cache(std::make_unique<providers::ResponseCache>(std::move(cache))), m_log(std::make_unique<providers::UsageLog>(std::move(log))) {}
 
 Result<TeacherDesk> TeacherDesk::open(const Workspace& workspace, const std::string& name, const providers::ProviderOptions& options) {
+  RETORT_TRY(const auto teacher, providers::loadTeacher(workspace, name));
+  return of(workspace, teacher, options);
+}
+
+Result<TeacherDesk> TeacherDesk::of(const Workspace& workspace, const providers::Teacher& teacher, const providers::ProviderOptions& options) {
   RETORT_CHECK(workspace.requireWritable());
-  RETORT_TRY(auto teacher, providers::loadTeacher(workspace, name));
   RETORT_TRY(const auto prices, providers::PriceTable::load(&workspace));
   RETORT_TRY(auto provider, providers::makeProvider(teacher, options));
   const std::string what = teacher.isRemote() ? teacher.model : teacher.path.string();
   RETORT_TRY(auto cache, providers::ResponseCache::open(workspace.cache(), provider->dialectName(), teacher.host(), what));
   RETORT_TRY(auto log, providers::UsageLog::open(workspace));
   const auto price = providers::priceOf(teacher, prices);
-  return TeacherDesk(std::move(teacher), price, std::move(provider), std::move(cache), std::move(log));
+  return TeacherDesk(teacher, price, std::move(provider), std::move(cache), std::move(log));
+}
+
+Result<std::vector<providers::BatchItem>> TeacherDesk::missing(const std::vector<const job::Row*>& rows, const std::vector<job::Row>& golden, const TeacherJob& job, const data::EvalPlan& plan) {
+  RETORT_TRY(const auto asked, prepare(m_teacher, rows, golden, job));
+  const int maxTokens = job.maxTokens > 0 ? job.maxTokens : plan.maxTokens;
+  std::vector<providers::BatchItem> items;
+  std::unordered_map<std::string, bool> seen;
+  for (int sample = 0; sample < job.bestOf; ++sample)
+    for (const auto& a : asked) {
+      if (a.isBlocked) continue;
+      providers::BatchItem item{{}, requestFor(a, job, sample, maxTokens)};
+      item.hash = providers::requestHash(m_provider->dialectName(), m_teacher.host(), m_teacher.model, m_teacher.extra, item.request);
+      if (!m_cache->has(item.hash) && seen.emplace(item.hash, true).second) items.push_back(std::move(item));
+    }
+  return items;
 }
 
 Result<std::vector<TeacherRow>> TeacherDesk::ask(const std::vector<const job::Row*>& rows, const std::vector<job::Row>& golden, const TeacherJob& job, const data::EvalPlan& plan, const std::string& run,
                                                  const std::string& stage, const ProgressFn& progress, std::stop_token stop) {
-  const std::string check = job.check.empty() && plan.extractor == "label" && !plan.labels.empty() ? "labels" : job.check;
-  RETORT_TRY(const auto checker, AnswerChecker::parse(check, plan));
-  const Examples examples(golden, job);
-  RETORT_CHECK(examples.check());
+  RETORT_TRY(const auto checker, checkerOf(job, plan));
+  RETORT_TRY(auto asked, prepare(m_teacher, rows, golden, job));
   const int maxTokens = job.maxTokens > 0 ? job.maxTokens : plan.maxTokens;
-  std::vector<Asked> asked(rows.size());
   std::unordered_map<std::string, std::size_t> byId;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    asked[i].row = rows[i];
-    byId[rows[i]->id] = i;
-    const auto chosen = examples.of(*rows[i]);
-    for (const auto* e : chosen) asked[i].golden.push_back(e->id);
-    asked[i].messages = withExamples(rows[i]->messages, chosen);
-    if (m_teacher.staysHere() || m_teacher.allowPii) continue;
-    asked[i].reason = privacyReason(*rows[i]);
-    for (const auto* e : chosen)
-      if (asked[i].reason.empty()) asked[i].reason = privacyReason(*e);
-    asked[i].isBlocked = !asked[i].reason.empty();
-  }
+  for (std::size_t i = 0; i < rows.size(); ++i) byId[rows[i]->id] = i;
   const double began = monotonicSeconds();
   for (int sample = 0; sample < job.bestOf; ++sample) {
     std::vector<std::size_t> open;
@@ -217,18 +260,7 @@ Result<std::vector<TeacherRow>> TeacherDesk::ask(const std::vector<const job::Ro
     std::size_t next = 0;
     RETORT_TRY(const auto tally, scheduler.run([&]() -> std::optional<providers::GenRequest> {
       if (next >= open.size()) return std::nullopt;
-      const Asked& a = asked[open[next++]];
-      providers::GenRequest r;
-      r.id = a.row->id;
-      r.messages = a.messages;
-      r.tools = a.row->tools;
-      r.sampling.maxTokens = maxTokens;
-      r.sampling.temperature = sample == 0 ? job.temperature : std::max(0.7, job.temperature);
-      r.sampling.effort = job.effort;
-      // Greedy answers have no seed: the same question is then the same for every run.
-      if (*r.sampling.temperature > 0) r.sampling.seed = static_cast<std::int64_t>((job.seed + static_cast<std::uint64_t>(sample)) & 0x7fffffff);
-      r.sample = sample;
-      return r;
+      return requestFor(asked[open[next++]], job, sample, maxTokens);
     }, [&](providers::Settled&& s) -> Status {
       Asked& a = asked[byId.at(s.request.id)];
       if (s.cost < 0 || a.cost < 0) a.cost = -1;

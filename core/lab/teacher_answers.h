@@ -11,6 +11,7 @@
 #include "data/dataset.h"
 #include "job/row.h"
 #include "metrics/statistics.h"
+#include "providers/batch.h"
 #include "providers/forecast.h"
 #include "providers/provider.h"
 #include "providers/scheduler.h"
@@ -56,6 +57,8 @@ struct TeacherRow {
 class TeacherDesk {
  public:
   static Result<TeacherDesk> open(const Workspace& workspace, const std::string& teacher, const providers::ProviderOptions& options = {});
+  /// The same for one that is not saved in the workspace.
+  static Result<TeacherDesk> of(const Workspace& workspace, const providers::Teacher& teacher, const providers::ProviderOptions& options = {});
   [[nodiscard]] const providers::Teacher& teacher() const { return m_teacher; }
   [[nodiscard]] const std::optional<providers::Price>& price() const { return m_price; }
   /// No request to it costs money.
@@ -65,6 +68,10 @@ class TeacherDesk {
   /// the teacher allows it. On a pause (cap, key, quota) returns its error; what was answered is in the cache.
   Result<std::vector<TeacherRow>> ask(const std::vector<const job::Row*>& rows, const std::vector<job::Row>& golden, const TeacherJob& job, const data::EvalPlan& plan, const std::string& run,
                                       const std::string& stage, const ProgressFn& progress, std::stop_token stop);
+  /// The questions of `ask` that nobody has answered yet, all samples of each row: what a batch would hold.
+  Result<std::vector<providers::BatchItem>> missing(const std::vector<const job::Row*>& rows, const std::vector<job::Row>& golden, const TeacherJob& job, const data::EvalPlan& plan);
+  [[nodiscard]] providers::ResponseCache& cache() { return *m_cache; }
+  [[nodiscard]] providers::UsageLog& log() { return *m_log; }
   [[nodiscard]] const providers::RunTally& tally() const { return m_tally; }   ///< of all calls of ask()
 
  private:
@@ -108,6 +115,10 @@ struct TeacherTrial {
 };
 Result<TeacherTrial> tryTeacher(const Workspace& workspace, const TeacherJob& job, int rows, const ProgressFn& progress, std::stop_token stop);
 [[nodiscard]] Json toJson(const TeacherTrial& trial);
+
+/// Writes what is missing as a batch of the teacher's provider and submits it (OpenAI, Anthropic) or leaves its files (Bedrock). Answers come
+/// at about half the price within a day; collectBatch() puts them into the cache, where answerWithTeacher() finds them.
+Result<providers::Batch> submitTeacherBatch(const Workspace& workspace, const TeacherJob& job, std::stop_token stop);
 
 /// The prompt with examples: behind the system message each example's turns and its answer, then the row's own turns.
 [[nodiscard]] Json withExamples(const Json& messages, const std::vector<const job::Row*>& examples);

@@ -188,6 +188,15 @@ Result<TeacherTrial> tryTeacher(const Workspace& workspace, const TeacherJob& jo
   return trial;
 }
 
+Result<providers::Batch> submitTeacherBatch(const Workspace& workspace, const TeacherJob& job, std::stop_token stop) {
+  RETORT_TRY(auto source, openSource(workspace, job));
+  listAsked(source, job.rows);
+  RETORT_TRY(auto desk, TeacherDesk::open(workspace, job.teacher));
+  RETORT_TRY(const auto items, desk.missing(source.asked, source.rows.golden, job, source.plan));
+  if (items.empty()) return Error{"lab.teacher.batch", "Nothing is left to ask", {}, "every answer is in the cache", "Run teacher answer without --batch.", {}, {}};
+  return providers::submitBatch(workspace, desk.teacher(), items, desk.log(), desk.price(), {}, stop);
+}
+
 Json toJson(const TeacherTrial& trial) {
   Json arms = Json::array();
   for (const auto& a : trial.arms)

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/format.h"
 #include "providers/auth.h"
-#include "providers/dialect.h"
+#include "providers/dialect_choice.h"
 #include "providers/event_stream.h"
 #include "providers/json_peek.h"
 #include "providers/provider.h"
@@ -17,16 +17,6 @@ namespace retort::providers {
 namespace {
 
 constexpr std::size_t kErrorBody = 256u << 10;
-
-const Dialect& dialectOf(Kind kind) {
-  switch (kind) {
-    case Kind::openaiResponses: return responsesDialect();
-    case Kind::anthropic: return anthropicDialect();
-    case Kind::bedrock: return converseDialect();
-    case Kind::ollama: return ollamaDialect();
-    default: return chatDialect();
-  }
-}
 
 Error formError(const std::string& teacher, const Error& cause, std::string_view bytes) {
   return Error{"providers.answer.form", teacher + " sent what is no answer", {}, bytes.find('<') < 20 ? "it looks like a web page: a proxy or another server stands at this address" : cause.why.empty() ? cause.what : cause.why,
@@ -176,11 +166,7 @@ class Attempt {
 class HttpProvider : public Provider {
  public:
   HttpProvider(Teacher teacher, std::shared_ptr<HttpClient> http) : m_teacher(std::move(teacher)), m_dialect(dialectOf(m_teacher.kind)), m_http(std::move(http)), m_base(m_teacher.baseUrl()) {
-    m_context.model = m_teacher.model;
-    m_context.capabilities = m_teacher.capabilities;
-    m_context.extra = m_teacher.extra.is_object() ? m_teacher.extra : Json::object();
-    m_context.isPlainOpenAi = m_teacher.kind == Kind::openai;
-    m_context.contextTokens = m_teacher.contextTokens;
+    m_context = contextOf(m_teacher);
   }
 
   const Teacher& teacher() const override { return m_teacher; }

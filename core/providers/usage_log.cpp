@@ -43,6 +43,7 @@ Status readLines(const fs::path& path, const std::function<void(const Json&)>& e
 
 /// Is the process that wrote this line gone?
 bool isDead(const Json& line) {
+  if (!peekText(line, "batch").empty()) return false;
   if (peekText(line, "host_name") != hostName()) return false;   // another machine's: only its own programs know
   return !isProcessAlive(static_cast<pid_t>(peekCount(line, "pid")), static_cast<std::uint64_t>(peekCount(line, "pid_start")));
 }
@@ -87,6 +88,7 @@ Status UsageLog::sent(const std::vector<SentAttempt>& attempts) {
   for (const auto& a : attempts) {
     Json line = {{"schema", "retort.usage/1"}, {"event", "sent"}, {"at", isoUtc(utcMicros(), true)}, {"id", a.id}, {"hash", a.hash}, {"run", a.run}, {"row", a.row}, {"try", a.tries}, {"teacher", a.teacher}, {"model", a.model}, {"host", a.host},
                  {"worst_nano", a.worst < 0 ? Json() : Json(a.worst)}, {"host_name", hostName()}, {"pid", ownProcess().pid}, {"pid_start", ownProcess().start}};
+    if (!a.batch.empty()) line["batch"] = a.batch;
     RETORT_CHECK(m_file.append(dumpJson(line)));
   }
   return m_file.sync();

@@ -22,6 +22,7 @@ struct SentAttempt {
   std::string hash, run, row, teacher, model, host;
   int tries = 1;
   NanoUsd worst = -1;              ///< most it can cost; -1: unknown
+  std::string batch;               ///< part of this batch: its fate does not hang on our process
 };
 
 /// What a run, or everything, came to.
