@@ -56,6 +56,8 @@ struct Call {
   bool needsReading = false;                   ///< the line alone does not give this record again (map, join, mended sample)
   std::string repairNote;                      ///< what was mended in a malformed sample, with its place
 
+  /// Empty again, with the memory of its texts kept: an import fills one for every line.
+  void clear();
   [[nodiscard]] std::string preview() const;   ///< about 160 characters of the last user message, blanks joined
   /// The Record with its JSON members built.
   [[nodiscard]] Record toRecord() &&;

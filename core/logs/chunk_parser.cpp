@@ -107,6 +107,7 @@ struct ChunkParser::State {
     row.promptHash = call.promptHash;
     row.contentHash = call.contentHash;
     row.preview = call.preview();
+    row.values.reserve(10 + r.metadata.size());
     addValues(out, row, r);
     row.block = out.blocks.size();
     row.offset = block.size();
@@ -137,6 +138,7 @@ Result<ChunkParser> ChunkParser::create(const ParseRules& rules, const std::vect
   state->files = files;
   state->needsText = usesText(rules.where.root);
   state->parser = LineParser(rules.read);
+  state->encoder = store::BlockEncoder(rules.dictionary);
   RETORT_TRY(auto matcher, RecordMatcher::create(rules.where));
   state->matcher.emplace(std::move(matcher));
   return ChunkParser(std::move(state));

@@ -67,6 +67,7 @@ struct ParseRules {
   std::optional<std::int64_t> sinceUs, untilUs;
   Filter where;
   ReadRules read;
+  std::shared_ptr<const store::BlockDictionary> dictionary;   ///< of the blocks; null: none
 };
 
 /// One per thread.

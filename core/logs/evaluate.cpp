@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/clock.h"
+#include "logs/set_expression.h"
 #include "logs/snapshot.h"
 
 namespace retort::logs {
@@ -18,15 +19,6 @@ std::optional<Column> columnOf(std::string_view field) {
   if (field == "@turns") return Column::turns;
   return std::nullopt;
 }
-
-/// A set of ids, or everything but it. Borrowed from the snapshot where it lies there ready.
-struct Term {
-  std::shared_ptr<const IdSet> set;
-  bool isNot = false;
-
-  static Term borrow(const IdSet& ids) { return {std::shared_ptr<const IdSet>(std::shared_ptr<void>(), &ids), false}; }
-  static Term own(IdSet ids) { return {std::make_shared<const IdSet>(std::move(ids)), false}; }
-};
 
 using Ranges = std::vector<std::pair<std::int64_t, std::int64_t>>;   ///< both ends included
 
@@ -51,17 +43,28 @@ Ranges rangesOf(FilterOp op, const std::vector<std::pair<std::int64_t, std::int6
   }
 }
 
+std::shared_ptr<const IdSet> borrowed(const IdSet& ids, const std::shared_ptr<const SnapshotKey>& key) { return std::shared_ptr<const IdSet>(key, &ids); }
+std::shared_ptr<const IdSet> owned(IdSet ids) { return std::make_shared<const IdSet>(std::move(ids)); }
+
+SetExpression both(SetExpression a, SetExpression b) {
+  SetExpression out{SetExpression::Kind::all, false, {}, {}, {}, {}};
+  out.children.push_back(std::move(a));
+  out.children.push_back(std::move(b));
+  return out;
+}
+
+SetExpression inColumn(std::shared_ptr<const PackedColumn> column, Ranges bounds) {
+  return {SetExpression::Kind::ranges, false, {}, std::move(column), std::move(bounds), {}};
+}
+
 struct Evaluator {
   const EvalContext& context;
   Missing missing;
 
-  /// The records that pass, and (as far as `needsPresent`) those that have a value at all.
+  /// The records that pass, and those that have a value at all.
   struct Answer {
-    Term yes;
-    Term present;
+    SetExpression yes, present;
   };
-
-  [[nodiscard]] bool needsPresent(const FilterNode& node) const { return node.op == FilterOp::notEqual && missing == Missing::absent; }
 
   static Ranges ranges(const FilterNode& node, FieldType type, double scale) {
     Ranges values;
@@ -81,103 +84,93 @@ struct Evaluator {
     return rangesOf(node.op == FilterOp::notEqual ? FilterOp::equal : node.op, values);
   }
 
-  Answer column(const FilterNode& node, const PackedColumn& values, FieldType type, double scale) const {
-    const auto list = ranges(node, type, scale);
-    IdSet yes;
-    for (const auto& [low, high] : list) {
-      if (low > high) continue;
-      if (list.size() == 1) yes = values.range(low, high);
-      else yes |= values.range(low, high);
-    }
-    Answer out{Term::own(std::move(yes)), {}};
-    if (needsPresent(node)) out.present = Term::own(values.present());
-    return out;
+  static Answer column(const FilterNode& node, std::shared_ptr<const PackedColumn> values, FieldType type, double scale) {
+    auto bounds = ranges(node, type, scale);
+    std::erase_if(bounds, [](const auto& b) { return b.first > b.second; });
+    return {inColumn(values, std::move(bounds)), inColumn(values, {{kLeast, kMost}})};
   }
 
   /// A test of the texts of a key's values; `isNumber`: they are decimals.
-  Result<Answer> values(const FilterNode& node, const SnapshotKey& key, bool isNumber, const IdSet* among) const {
-    Answer out{Term::own({}), Term::borrow(key.all)};
+  Result<Answer> values(const FilterNode& node, const std::shared_ptr<const SnapshotKey>& holder, bool isNumber, const IdSet* among) const {
+    const SnapshotKey& key = *holder;
+    Answer out{{}, SetExpression::of(borrowed(key.all, holder))};
     const FilterOp op = node.op == FilterOp::notEqual ? FilterOp::equal : node.op;
     if (op == FilterOp::exists) {
-      out.yes = Term::borrow(key.all);
+      out.yes = out.present;
       return out;
     }
     std::vector<const IdSet*> sets;
     if ((op == FilterOp::equal || op == FilterOp::in) && !isNumber) {
       for (const auto& value : node.values)
         if (const auto* found = key.find(value.text)) sets.push_back(found->ids.get());
-      if (sets.size() == 1 && !key.isHigh) {
-        out.yes = Term::borrow(*sets[0]);
-        return out;
-      }
-      IdSet all = IdSet::unionOf(sets);
       if (key.isHigh)
         for (const auto& value : node.values) {
-          if (key.isBuiltIn) {
-            for (const auto& extra : context.snapshot.extras) {
-              RETORT_TRY(const auto more, extra->idsOf(key.name, value.text));
-              all |= more;
-            }
-            continue;
-          }
-          RETORT_TRY(const auto more, context.highValue(key.id, value.text));
-          all |= more;
+          RETORT_TRY(auto more, highValue(key, value.text));
+          out.yes.children.push_back(SetExpression::of(owned(std::move(more))));
         }
-      out.yes = Term::own(std::move(all));
+    } else if (key.isHigh) {
+      RETORT_TRY(auto found, context.scan(among ? IdSet::common(key.all, *among) : key.all, node));
+      out.yes = SetExpression::of(owned(std::move(found)));
       return out;
+    } else {
+      RETORT_TRY(const auto test, ValueTest::create(node));
+      std::size_t looked = 0;
+      for (const auto& value : key.values) {
+        if ((++looked & 0xff) == 0 && context.stop.stop_requested()) return cancelledError("The search");
+        if (isNumber ? test.ofNumber(decimalOf(*value.text).value_or(std::nan(""))) : test.ofText(*value.text)) sets.push_back(value.ids.get());
+      }
     }
-    if (key.isHigh) {
-      FilterNode alone = node;
-      RETORT_TRY(auto found, context.scan(among ? IdSet::common(key.all, *among) : key.all, alone));
-      out.yes = Term::own(std::move(found));
-      return out;
+    // Few sets are joined block by block; very many at once.
+    constexpr std::size_t kFew = 16;
+    if (sets.size() <= kFew)
+      for (const auto* set : sets) out.yes.children.push_back(SetExpression::of(borrowed(*set, holder)));
+    else out.yes.children.push_back(SetExpression::of(owned(IdSet::unionOf(sets))));
+    if (out.yes.children.size() == 1) {
+      SetExpression only = std::move(out.yes.children[0]);
+      out.yes = std::move(only);
+    } else if (!out.yes.children.empty()) {
+      out.yes.kind = SetExpression::Kind::any;
     }
-    RETORT_TRY(const auto test, ValueTest::create(node));
-    std::size_t looked = 0;
-    for (const auto& value : key.values) {
-      if ((++looked & 0xff) == 0 && context.stop.stop_requested()) return cancelledError("The search");
-      if (isNumber ? test.ofNumber(decimalOf(*value.text).value_or(std::nan(""))) : test.ofText(*value.text)) sets.push_back(value.ids.get());
-    }
-    out.yes = sets.size() == 1 ? Term::borrow(*sets[0]) : Term::own(IdSet::unionOf(sets));
     return out;
   }
 
-  Result<Answer> answer(const FilterNode& node, const IdSet* among) const {
-    if (node.isBuiltIn) {
-      const auto* field = findBuiltIn(node.field);
-      const auto type = field ? field->type : FieldType::text;
-      if (const auto which = columnOf(node.field)) return column(node, context.snapshot.columns[static_cast<int>(*which)], type, 1);
-      for (const auto& extra : context.snapshot.extras) {
-        RETORT_TRY(const auto found, extra->column(node.field));
-        if (found) return column(node, found->values, type, found->scale);
-      }
-      RETORT_TRY(const auto key, context.snapshot.key(node.field, true));
-      if (!key) return Answer{Term::own({}), Term::own({})};
-      return keep(values(node, *key, type == FieldType::number, among), key);
+  Result<IdSet> highValue(const SnapshotKey& key, std::string_view value) const {
+    if (!key.isBuiltIn) return context.highValue(key.id, value);
+    IdSet all;
+    for (const auto& extra : context.snapshot.extras) {
+      RETORT_TRY(const auto more, extra->idsOf(key.name, value));
+      all |= more;
     }
-    RETORT_TRY(const auto key, context.snapshot.key(node.field, false));
-    if (!key) return Answer{Term::own({}), Term::own({})};
-    return keep(values(node, *key, false, among), key);
+    return all;
   }
 
-  /// What is borrowed from a key keeps the key.
-  static Result<Answer> keep(Result<Answer> answer, const std::shared_ptr<const SnapshotKey>& key) {
-    if (!answer.ok()) return answer;
-    for (Term* term : {&answer->yes, &answer->present})
-      if (term->set && term->set.use_count() == 0) term->set = std::shared_ptr<const IdSet>(key, term->set.get());
-    return answer;
+  Result<Answer> answer(const FilterNode& node, const IdSet* among) const {
+    const auto* field = node.isBuiltIn ? findBuiltIn(node.field) : nullptr;
+    const auto type = field ? field->type : FieldType::text;
+    if (node.isBuiltIn) {
+      if (const auto which = columnOf(node.field))
+        return column(node, std::shared_ptr<const PackedColumn>(std::shared_ptr<void>(), &context.snapshot.columns[static_cast<int>(*which)]), type, 1);
+      for (const auto& extra : context.snapshot.extras) {
+        RETORT_TRY(const auto found, extra->column(node.field));
+        if (found) return column(node, std::shared_ptr<const PackedColumn>(found, &found->values), type, found->scale);
+      }
+    }
+    RETORT_TRY(const auto key, context.snapshot.key(node.field, node.isBuiltIn));
+    if (!key) return Answer{};
+    return values(node, key, node.isBuiltIn && type == FieldType::number, among);
   }
 
   /// `among`: where only these ids matter, a scan looks at no others.
-  Result<Term> test(const FilterNode& node, const IdSet* among) const {
+  Result<SetExpression> test(const FilterNode& node, const IdSet* among) const {
     if (node.isBuiltIn && node.field == "@text") {
       RETORT_TRY(auto found, context.scan(among ? *among : context.snapshot.live, node));
-      return Term::own(std::move(found));
+      return SetExpression::of(owned(std::move(found)));
     }
     RETORT_TRY(auto found, answer(node, among));
     if (node.op != FilterOp::notEqual) return std::move(found.yes);
-    if (missing == Missing::differs) return Term{std::move(found.yes.set), true};
-    return Term::own(IdSet::only(*found.present.set, *found.yes.set));
+    found.yes.isNot = !found.yes.isNot;
+    if (missing == Missing::differs) return std::move(found.yes);
+    return both(std::move(found.present), std::move(found.yes));
   }
 
   /// Tests that read bodies come last, on what the others left.
@@ -190,125 +183,76 @@ struct Evaluator {
     return key && key->isHigh;
   }
 
-  /// All of the terms as one. `count`: only the size is wanted (of what is alive); then no set comes back when that can be helped.
-  Result<Term> conjunction(std::vector<Term> terms, std::uint64_t* count) const {
-    std::vector<const IdSet*> yes, no;
-    for (const auto& term : terms) (term.isNot ? no : yes).push_back(term.set.get());
-    const auto bySize = [](const IdSet* a, const IdSet* b) { return a->size() < b->size(); };
-    std::sort(yes.begin(), yes.end(), bySize);
-    std::sort(no.rbegin(), no.rend(), bySize);
-    if (yes.empty()) {
-      if (no.size() == 1)
-        for (auto& term : terms)
-          if (term.isNot) return Term{term.set, true};
-      return Term{std::make_shared<const IdSet>(IdSet::unionOf(no)), true};
-    }
-    const std::size_t steps = yes.size() - 1 + no.size();
-    if (steps == 0) {
-      for (auto& term : terms)
-        if (!term.isNot) return term;
-    }
-    const bool onlyCount = count && !context.snapshot.hasDeleted;
-    IdSet all;
-    const IdSet* now = yes[0];
-    std::size_t step = 0;
-    const auto isLast = [&] { return ++step == steps; };
-    for (std::size_t i = 1; i < yes.size(); ++i) {
-      if (isLast() && onlyCount) return *count = IdSet::commonSize(*now, *yes[i]), Term{};
-      if (now != &all) all = IdSet::common(*now, *yes[i]), now = &all;
-      else all &= *yes[i];
-      if (all.isEmpty()) return Term::own({});
-    }
-    for (const IdSet* out : no) {
-      if (isLast() && onlyCount) return *count = IdSet::onlySize(*now, *out), Term{};
-      if (now != &all) all = IdSet::only(*now, *out), now = &all;
-      else all -= *out;
-      if (all.isEmpty()) return Term::own({});
-    }
-    return Term::own(std::move(all));
-  }
-
-  Result<Term> conjunctionOf(const FilterNode& node, const IdSet* among, std::uint64_t* count) const {
-    std::vector<Term> terms;
+  Result<SetExpression> list(const FilterNode& node, SetExpression::Kind kind, const IdSet* among) const {
+    SetExpression out{kind, false, {}, {}, {}, {}};
     std::vector<const FilterNode*> scans;
     for (const auto& child : node.children) {
-      if (isScan(child)) {
+      if (kind == SetExpression::Kind::all && isScan(child)) {
         scans.push_back(&child);
         continue;
       }
-      RETORT_TRY(auto term, run(child, among, nullptr));
-      terms.push_back(std::move(term));
+      RETORT_TRY(auto made, run(child, among));
+      out.children.push_back(std::move(made));
     }
-    if (scans.empty()) return conjunction(std::move(terms), count);
-    IdSet all = among ? *among : context.snapshot.live;
-    if (!terms.empty()) {
-      RETORT_TRY(const auto rest, conjunction(std::move(terms), nullptr));
-      if (rest.isNot) all -= *rest.set;
-      else all &= *rest.set;
-    }
+    if (scans.empty()) return out;
+    // What the other clauses left is all that a scan has to read.
+    const Snapshot& s = context.snapshot;
+    arrange(out, s.end);
+    IdSet left = idsOf(out, s.end, among ? among : s.hasDeleted ? &s.live : nullptr);
     for (const auto* scan : scans) {
-      if (all.isEmpty()) break;
-      RETORT_TRY(const auto term, run(*scan, &all, nullptr));
-      if (term.isNot) all -= *term.set;
-      else all &= *term.set;
+      if (left.isEmpty()) break;
+      RETORT_TRY(auto made, run(*scan, &left));
+      arrange(made, s.end);
+      left = idsOf(made, s.end, &left);
     }
-    return Term::own(std::move(all));
+    return SetExpression::of(owned(std::move(left)));
   }
 
-  Result<Term> disjunctionOf(const FilterNode& node, const IdSet* among) const {
-    std::vector<Term> terms;
-    for (const auto& child : node.children) {
-      RETORT_TRY(auto term, run(child, among, nullptr));
-      terms.push_back(std::move(term));
-    }
-    // a or not b = not (b and not a)
-    std::vector<const IdSet*> yes;
-    std::vector<Term> no;
-    for (const auto& term : terms)
-      if (term.isNot) no.push_back({term.set, false});
-      else yes.push_back(term.set.get());
-    IdSet any = IdSet::unionOf(yes);
-    if (no.empty()) return Term::own(std::move(any));
-    if (!yes.empty()) no.push_back({std::make_shared<const IdSet>(std::move(any)), true});
-    RETORT_TRY(auto rest, conjunction(std::move(no), nullptr));
-    rest.isNot = !rest.isNot;
-    return rest;
-  }
-
-  Result<Term> run(const FilterNode& node, const IdSet* among, std::uint64_t* count) const {
+  Result<SetExpression> run(const FilterNode& node, const IdSet* among) const {
     if (context.stop.stop_requested()) return cancelledError("The search");
     switch (node.kind) {
-      case FilterNode::Kind::all: return Term{std::make_shared<const IdSet>(), true};
+      case FilterNode::Kind::all: return SetExpression::everything();
       case FilterNode::Kind::test: return test(node, among);
       case FilterNode::Kind::notNode: {
-        RETORT_TRY(auto inside, run(node.children[0], among, nullptr));
+        RETORT_TRY(auto inside, run(node.children[0], among));
         inside.isNot = !inside.isNot;
         return inside;
       }
-      case FilterNode::Kind::orNode: return disjunctionOf(node, among);
+      case FilterNode::Kind::orNode: return list(node, SetExpression::Kind::any, among);
       case FilterNode::Kind::andNode: break;
     }
-    return conjunctionOf(node, among, count);
+    return list(node, SetExpression::Kind::all, among);
   }
 };
+
+const IdSet* liveOf(const Snapshot& s) { return s.hasDeleted ? &s.live : nullptr; }
+
+Result<SetExpression> compiled(const Filter& filter, const EvalContext& context) {
+  RETORT_TRY(auto expression, (Evaluator{context, filter.missing}.run(filter.root, nullptr)));
+  arrange(expression, context.snapshot.end);
+  return expression;
+}
 
 }  // namespace
 
 Result<IdSet> evaluate(const Filter& filter, const EvalContext& context) {
-  const Snapshot& s = context.snapshot;
-  RETORT_TRY(const auto term, (Evaluator{context, filter.missing}.run(filter.root, nullptr, nullptr)));
-  if (term.isNot) return IdSet::only(s.live, *term.set);
-  if (!s.hasDeleted) return *term.set;
-  return IdSet::common(*term.set, s.live);
+  if (filter.matchesAll()) return context.snapshot.live;
+  RETORT_TRY(const auto expression, compiled(filter, context));
+  return idsOf(expression, context.snapshot.end, liveOf(context.snapshot));
+}
+
+Result<std::vector<std::uint32_t>> evaluateList(const Filter& filter, const EvalContext& context) {
+  if (filter.matchesAll()) return context.snapshot.live.toVector();
+  RETORT_TRY(const auto expression, compiled(filter, context));
+  return listOf(expression, context.snapshot.end, liveOf(context.snapshot));
 }
 
 Result<std::uint64_t> evaluateCount(const Filter& filter, const EvalContext& context) {
   const Snapshot& s = context.snapshot;
-  std::uint64_t count = 0;
-  RETORT_TRY(const auto term, (Evaluator{context, filter.missing}.run(filter.root, nullptr, &count)));
-  if (!term.set) return count;
-  if (term.isNot) return IdSet::onlySize(s.live, *term.set);
-  return s.hasDeleted ? IdSet::commonSize(s.live, *term.set) : term.set->size();
+  if (filter.matchesAll()) return s.live.size();
+  RETORT_TRY(const auto expression, compiled(filter, context));
+  if (expression.kind == SetExpression::Kind::set && !s.hasDeleted) return expression.isNot ? s.end - expression.set->size() : expression.set->size();
+  return countOf(expression, s.end, liveOf(s));
 }
 
 }  // namespace retort::logs

@@ -3,6 +3,7 @@
 
 #include <roaring/roaring.h>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -191,15 +192,48 @@ std::vector<std::uint32_t> IdSet::toVector() const {
   return ids;
 }
 
-void IdSet::count(std::span<const std::uint16_t> codes, std::span<std::uint32_t> counts) const {
-  roaring_uint32_iterator_t at;
-  roaring_init_iterator(m_bits, &at);
-  std::uint32_t ids[1024];
-  while (true) {
-    const auto n = roaring_read_uint32_iterator(&at, ids, 1024);
-    for (std::uint32_t i = 0; i < n; ++i)
-      if (ids[i] < codes.size()) ++counts[codes[ids[i]]];
-    if (n < 1024) return;
+namespace {
+
+// Containers as CRoaring lays them out, the same from 0.2 to 4; its own headers rename the members.
+struct BitsetLayout {
+  std::int32_t cardinality;
+  const std::uint64_t* words;
+};
+struct ArrayLayout {
+  std::int32_t cardinality, capacity;
+  const std::uint16_t* values;
+};
+struct RunLayout {
+  std::int32_t runs, capacity;
+  const std::uint16_t* pairs;
+};
+
+}  // namespace
+
+IdChunk IdSet::chunk(std::uint16_t high) const {
+  const auto& all = m_bits->high_low_container;
+  // Most sets have a container for every block: then the place is the block's number.
+  std::int32_t at = high;
+  if (at >= all.size || all.keys[at] != high) {
+    const auto* found = std::lower_bound(all.keys, all.keys + all.size, high);
+    if (found == all.keys + all.size || *found != high) return {};
+    at = static_cast<std::int32_t>(found - all.keys);
+  }
+  const void* container = all.containers[at];
+  switch (all.typecodes[at]) {
+    case 1: {
+      const auto* c = static_cast<const BitsetLayout*>(container);
+      return {IdChunk::Kind::words, static_cast<std::uint32_t>(c->cardinality), c->words, nullptr};
+    }
+    case 2: {
+      const auto* c = static_cast<const ArrayLayout*>(container);
+      return {IdChunk::Kind::list, static_cast<std::uint32_t>(c->cardinality), nullptr, c->values};
+    }
+    case 3: {
+      const auto* c = static_cast<const RunLayout*>(container);
+      return {IdChunk::Kind::runs, static_cast<std::uint32_t>(c->runs), nullptr, c->pairs};
+    }
+    default: return {};                          // shared containers: copy-on-write is never switched on
   }
 }
 

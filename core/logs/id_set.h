@@ -12,6 +12,14 @@ struct roaring_bitmap_s;
 
 namespace retort::logs {
 
+/// The ids of one block of 2^16 in the form in which they lie: a bitmap of 1024 words, a sorted list, or pairs of first and length - 1.
+struct IdChunk {
+  enum class Kind : std::uint8_t { none, words, list, runs } kind = Kind::none;
+  std::uint32_t count = 0;                       ///< of ids; of pairs for runs
+  const std::uint64_t* words = nullptr;
+  const std::uint16_t* list = nullptr;           ///< also the pairs
+};
+
 class IdSet {
  public:
   IdSet();
@@ -52,8 +60,8 @@ class IdSet {
   /// The ids inside [first, end).
   [[nodiscard]] IdSet between(std::uint32_t first, std::uint32_t end) const;
   [[nodiscard]] std::vector<std::uint32_t> toVector() const;
-  /// ++counts[codes[id]] for every id; ids past the end of `codes` are left out. Every code is below the size of `counts`.
-  void count(std::span<const std::uint16_t> codes, std::span<std::uint32_t> counts) const;
+  /// The ids [high << 16, (high + 1) << 16), borrowed.
+  [[nodiscard]] IdChunk chunk(std::uint16_t high) const;
   /// Smallest to largest; stops when `visit` returns false.
   void forEach(const std::function<bool(std::uint32_t)>& visit) const;
 

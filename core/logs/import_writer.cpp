@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/paths.h"
+#include "logs/block_sample.h"
 #include "logs/log_schema.h"
 #include "logs/model_alias.h"
 
@@ -116,6 +117,7 @@ struct ImportWriter::State {
   store::Statement putBlock, putRow, putSpill, putKey, putValue, putReject, putDelta, putHigh, findKey, findRow, updateFile;
 
   std::uint32_t nextId = 0;
+  std::int64_t blockCodec = kPlainCodec;
   bool hasIndex = false;                       ///< duplicates are found by the unique index; else by the table in memory
   KeyTable keys;
   struct KeyEntry {
@@ -161,7 +163,7 @@ struct ImportWriter::State {
   Result<std::int64_t> valueId(const std::string& key, const std::string& value, std::uint32_t id);
   Status writeBlocks(const ParsedChunk& chunk, std::vector<std::int64_t>& blockIds);
   Status writeRow(const ParsedChunk& chunk, const ParsedRow& row, const Document& document, const std::vector<std::int64_t>& blocks,
-                  std::vector<std::int64_t>& values);
+                  std::vector<std::int64_t>& values, std::vector<std::vector<std::uint32_t>*>& lists);
   Status writeReject(const Document& document, const Chunk& chunk, const ParseReject& why);
   Result<std::uint32_t> findDuplicate(const std::string& key);
   Result<FileStart> beginFile(const ListedFile& file, FileRow& row);
@@ -195,7 +197,7 @@ Status ImportWriter::State::prepare() {
     RETORT_TRY(statement, db.prepare(sql));
     return {};
   };
-  RETORT_CHECK(make(putBlock, "INSERT INTO blk(codec,raw_len,crc,b) VALUES(1,?,?,?)"));
+  RETORT_CHECK(make(putBlock, "INSERT INTO blk(codec,raw_len,crc,b) VALUES(?,?,?,?)"));
   RETORT_CHECK(make(putRow, "INSERT INTO log(id,ts_us,rid,model,op,stop,itok,otok,ctok,latency_ms,ttft_ms,status,flags,turns,prompt_hash,content_hash,"
                             "file,blk,off,len,preview) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"));
   RETORT_CHECK(make(putSpill, "INSERT INTO spill(log,side,path,state,blk,off,len) VALUES(?,?,?,?,?,?,?)"));
@@ -343,6 +345,15 @@ Result<std::vector<FileStart>> ImportWriter::beginFiles(const std::vector<Listed
   return starts;
 }
 
+Result<std::shared_ptr<const store::BlockDictionary>> ImportWriter::blockDictionary(const std::vector<FileStart>& starts) {
+  State& s = *m_state;
+  std::vector<bool> isRead;
+  for (const auto& start : starts) isRead.push_back(!start.isUnchanged);
+  RETORT_TRY(const auto packing, blockPacking(s.db, s.listed, isRead));
+  s.blockCodec = packing.codec;
+  return packing.dictionary;
+}
+
 Status ImportWriter::State::beginBatch() {
   if (transaction) return {};
   RETORT_TRY(auto begun, store::Transaction::begin(db));
@@ -397,14 +408,14 @@ Result<std::int64_t> ImportWriter::State::valueId(const std::string& key, const 
 
 Status ImportWriter::State::writeBlocks(const ParsedChunk& chunk, std::vector<std::int64_t>& ids) {
   for (const auto& block : chunk.blocks) {
-    RETORT_CHECK(putBlock.bind(1, std::int64_t(block.rawLength)).bind(2, std::int64_t(store::blockChecksum(block.frame))).bindBlob(3, block.frame).run());
+    RETORT_CHECK(putBlock.bind(1, blockCodec).bind(2, std::int64_t(block.rawLength)).bind(3, std::int64_t(store::blockChecksum(block.frame))).bindBlob(4, block.frame).run());
     ids.push_back(db.lastInsertId());
   }
   return {};
 }
 
 Status ImportWriter::State::writeRow(const ParsedChunk& chunk, const ParsedRow& row, const Document& document, const std::vector<std::int64_t>& blocks,
-                                     std::vector<std::int64_t>& values) {
+                                     std::vector<std::int64_t>& values, std::vector<std::vector<std::uint32_t>*>& lists) {
   if (nextId >= 0xfffffff0u) return Error{"logs.store.full", "The log store is full", {}, "it holds 4,294,967,280 records", "Use a second workspace.", {}, {}};
   const std::uint32_t id = nextId;
   // The dictionary of the chunk maps to the store's ids; a high-cardinality key needs a row of its own each time.
@@ -415,8 +426,14 @@ Status ImportWriter::State::writeRow(const ParsedChunk& chunk, const ParsedRow& 
     return made;
   };
   for (const auto local : row.values) {
+    if (lists[local]) {   // met in this chunk before: its list stays where it is until the commit
+      lists[local]->push_back(id);
+      continue;
+    }
     RETORT_TRY(const auto kv, global(local));
-    postings[kv].push_back(id);
+    auto& list = postings[kv];
+    list.push_back(id);
+    if (kv > 0) lists[local] = &list;
   }
   putRow.bind(1, std::int64_t(id)).bindOptional(2, row.timeUs).bindBlob(3, row.key);
   int at = 4;
@@ -461,6 +478,7 @@ Status ImportWriter::add(ParsedChunk parsed) {
   RETORT_CHECK(s.beginBatch());
   s.countFormats(parsed);
   std::vector<std::int64_t> blocks, values(parsed.dictionary.size(), 0);
+  std::vector<std::vector<std::uint32_t>*> lists(parsed.dictionary.size(), nullptr);
   bool hasBlocks = false;
   for (std::size_t i = 0; i < parsed.outcomes.size(); ++i) {
     const Document& document = parsed.chunk.documents[i];
@@ -496,7 +514,7 @@ Status ImportWriter::add(ParsedChunk parsed) {
       // Blocks are written only when something refers to them: a repeated import must not grow the store.
       if (!hasBlocks) RETORT_CHECK(s.writeBlocks(parsed, blocks));
       hasBlocks = true;
-      RETORT_CHECK(s.writeRow(parsed, row, document, blocks, values));
+      RETORT_CHECK(s.writeRow(parsed, row, document, blocks, values, lists));
       ++file.ok;
       ++s.summary.accepted;
       if (row.flags & kRepaired) ++s.summary.repaired;

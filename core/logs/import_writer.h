@@ -33,6 +33,8 @@ class ImportWriter {
   /// Finds a file's row, or makes one; decides whether it is unchanged, grown or to be read anew (with a note).
   /// To be called for every file before its first add(); several times with further files, each time after a commit().
   Result<std::vector<FileStart>> beginFiles(const std::vector<ListedFile>& files);
+  /// What the blocks of this import are packed with (after beginFiles); null: nothing.
+  Result<std::shared_ptr<const store::BlockDictionary>> blockDictionary(const std::vector<FileStart>& starts);
   /// True when a file was finished before under these rules, and has the same size and time.
   Result<bool> isUnchanged(const ListedFile& file);
   void addNote(std::string sentence);

@@ -64,6 +64,11 @@ void readFiles(Pipeline& pipe, const std::vector<ListedFile>& files, const std::
     return true;
   };
   Chunk chunk;
+  const auto roomy = [] {   // grown by doubling, a chunk's bytes would be copied twice over
+    Chunk made;
+    made.bytes.reserve(kChunkBytes + kChunkBytes / 8);
+    return made;
+  };
   const auto isDue = [&] { return chunk.bytes.size() >= kChunkBytes || chunk.progress.size() >= kMostFilesAChunk; };
   bool alive = true;
   for (std::uint32_t i = 0; i < files.size() && alive; ++i) {
@@ -92,7 +97,7 @@ void readFiles(Pipeline& pipe, const std::vector<ListedFile>& files, const std::
       chunk.consumed = before + reader.consumed();
       if (!isDue()) continue;
       alive = push(std::move(chunk));
-      chunk = Chunk();
+      chunk = roomy();
     }
     if (stop.stop_requested()) alive = false;
   }
@@ -215,7 +220,8 @@ struct Import {
     RETORT_TRY(const auto starts, writer.beginFiles(files));
     if (options.checkSpace) RETORT_CHECK(checkSpace(logsDb, files, starts));
     const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-    const int workers = options.workers > 0 ? options.workers : std::max(1, cores - 1);
+    // One core for the reader and the writer, which wait more than they work; but on two cores one parser would leave half of one idle.
+    const int workers = options.workers > 0 ? options.workers : std::max(std::min(cores, 2), cores - 1);
     ReadRules read = options.read;
     read.pairs = std::make_shared<PairIndex>(files, logsDb.parent_path(), stop);
     std::vector<ChunkParser> parsers;

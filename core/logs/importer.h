@@ -20,7 +20,7 @@ struct ImportOptions {
   std::vector<std::filesystem::path> sources;   ///< files, folders (walked in byte order of path), and s3://BUCKET/PREFIX (through the user's aws)
   std::optional<std::int64_t> sinceUs, untilUs; ///< half open: since <= time < until; a record without time is filtered
   Filter where;                                 ///< records that do not match are counted as filtered
-  int workers = 0;                              ///< parse threads; 0: cores - 1, at least 1
+  int workers = 0;                              ///< parse threads; 0: cores - 1, but 2 on two cores
   ReadRules read;                               ///< forced format, maps, alias table (its pairs are made by the import)
   std::string readRules;                        ///< names what is forced or mapped: under another text files are read anew
   std::function<bool()> isPaused;               ///< asked between chunks; while it says yes, everything read so far is committed and nothing is read

@@ -158,6 +158,33 @@ Json jsonOrNull(const std::string& text) {
 
 }  // namespace
 
+void Call::clear() {
+  Record& r = record;
+  r.id = 0;
+  for (std::string* text : {&r.requestId, &r.modelRaw, &r.model, &r.operation, &r.region, &r.account, &r.source, &r.parser, &r.status, &r.errorCode, &r.reason, &r.stop, &r.stopRaw}) text->clear();
+  for (auto* number : {&r.timeUs, &r.inputTokens, &r.outputTokens, &r.cachedTokens, &r.latencyMs, &r.ttftMs}) number->reset();
+  r.cost.reset();
+  r.flags = 0;
+  r.turns = 0;
+  r.metadata.clear();
+  if (!r.messages.is_array() || !r.messages.empty()) r.messages = Json::array();   // moved from by toRecord(), else never filled
+  if (!r.tools.is_array() || !r.tools.empty()) r.tools = Json::array();
+  if (!r.parameters.is_object() || !r.parameters.empty()) r.parameters = Json::object();
+  r.answer = nullptr;
+  r.dispreferred = nullptr;
+  messages.clear();
+  answer.reset();
+  dispreferred.reset();
+  tools.clear();
+  parameters.clear();
+  spills.clear();
+  promptHash = contentHash = 0;
+  requestKey.clear();
+  format = {};
+  isGuess = isNoCall = needsReading = false;
+  repairNote.clear();
+}
+
 std::string Call::preview() const {
   constexpr std::size_t kLimit = 160;
   const std::string* source = nullptr;
@@ -167,6 +194,7 @@ std::string Call::preview() const {
   if (!source && answer) source = &answer->text;
   std::string out;
   if (!source) return out;
+  out.reserve(2 * kLimit);
   std::size_t characters = 0;
   bool blank = false;
   for (const char c : *source) {
@@ -277,7 +305,7 @@ void finish(Call& call, const ModelAliases* aliases) {
 
 bool LineParser::parse(std::string_view line, bool isPadded, const SpillLoader& spills, Call& call, ParseReject& reject, std::string_view folder) {
   State& s = *m_state;
-  call = Call{};
+  call.clear();
   s.pool.reset();
   s.mended.clear();
   s.root.reset();

@@ -5,13 +5,14 @@
 #include "base/format.h"
 #include "base/random.h"
 #include "logs/log_store_state.h"
+#include "logs/set_expression.h"
 
 namespace retort::logs {
 
 namespace {
 
 constexpr std::size_t kSample = 4096, kSampleBlocks = 24;
-constexpr std::size_t kManyValues = 128;               ///< from here on one pass over the ids is cheaper than a bitmap for every value
+constexpr std::size_t kManyValues = 64;                ///< from here on one pass over the ids is cheaper than a bitmap for every value
 
 void sortValues(Facet& facet, std::size_t limit) {
   const auto order = [](const FacetValue& a, const FacetValue& b) { return a.count != b.count ? a.count > b.count : a.value < b.value; };
@@ -110,10 +111,12 @@ Result<Facet> LogStore::State::facet(const Snapshot& s, const SnapshotKey& key, 
     const auto codes = key.values.size() >= kManyValues && among.size() > 10'000 ? key.codes(s.end) : nullptr;
     if (codes) {
       std::vector<std::uint32_t> small(key.values.size() + 1, 0);
-      among.count(codes->codes, small);
+      countByCode(among, codes->codes, small);
       for (std::size_t i = 0; i < counts.size(); ++i) counts[i] = small[i + 1];
     } else {
-      for (std::size_t i = 0; i < counts.size(); ++i) counts[i] = IdSet::commonSize(*key.values[i].ids, among);
+      std::vector<const IdSet*> sets;
+      for (const auto& value : key.values) sets.push_back(value.ids.get());
+      countCommon(sets, among, counts);
     }
     for (std::size_t i = 0; i < counts.size(); ++i)
       if (counts[i] > 0) facet.values.push_back({*key.values[i].text, counts[i]});

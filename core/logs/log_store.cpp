@@ -72,6 +72,8 @@ DerivedProgress LogStore::derivedProgress() const {
   return {m_state->derived ? m_state->derived->upTo() : 0, m_state->now()->end};
 }
 
+std::int64_t LogStore::generation() const { return std::max<std::int64_t>(0, m_state->now()->generation); }
+
 std::uint64_t LogStore::size() const { return m_state->now()->live.size(); }
 IdSet LogStore::universe() const { return m_state->now()->live; }
 
@@ -155,9 +157,7 @@ Result<LogStore::State::Parts> LogStore::State::parts(std::uint32_t id) const {
   return parts;
 }
 
-Result<Record> LogStore::State::parse(Parts parts, LineParser& parser) {
-  Call call;
-  ParseReject why{};
+bool LogStore::State::parseCall(const Parts& parts, LineParser& parser, Call& call, ParseReject& why) {
   const SpillLoader loader = [&](std::string_view, Side side) -> std::optional<std::string> {
     for (const auto& [which, body] : parts.spills)
       if (which == static_cast<int>(side)) return body;
@@ -167,7 +167,13 @@ Result<Record> LogStore::State::parse(Parts parts, LineParser& parser) {
   const std::string* text = &parts.line;
   for (const auto& [which, body] : parts.spills)
     if (which == static_cast<int>(Side::reading)) text = &body;
-  if (!parser.parse(*text, false, loader, call, why))
+  return parser.parse(*text, false, loader, call, why);
+}
+
+Result<Record> LogStore::State::parse(const Parts& parts, LineParser& parser) {
+  Call call;
+  ParseReject why{};
+  if (!parseCall(parts, parser, call, why))
     return Error{"logs.record.unreadable", "Record " + std::to_string(parts.id) + " cannot be read", {}, why.detail, "Import its source again.", {}, {}};
   Record record = std::move(call).toRecord();
   record.id = parts.id;
@@ -267,8 +273,8 @@ Result<std::uint64_t> LogStore::count(const Filter& filter, std::stop_token stop
 }
 
 Result<std::vector<std::uint32_t>> LogStore::ids(const Filter& filter, std::stop_token stop) const {
-  RETORT_TRY(const auto ids, select(filter, stop));
-  return ids.toVector();
+  const auto snapshot = m_state->now();
+  return evaluateList(filter, m_state->context(*snapshot, stop, {}));
 }
 
 Result<MissingCounts> LogStore::missingCounts(const Filter& filter, std::stop_token stop) const {
@@ -325,7 +331,7 @@ Result<std::vector<Row>> LogStore::rows(std::span<const std::uint32_t> ids) cons
 Result<Record> LogStore::record(std::uint32_t id) const {
   RETORT_TRY(auto parts, m_state->parts(id));
   LineParser parser;
-  RETORT_TRY(auto record, State::parse(std::move(parts), parser));
+  RETORT_TRY(auto record, State::parse(parts, parser));
   // The alias table of the import decides its model, not the line alone.
   const auto snapshot = m_state->now();
   std::lock_guard lock(m_state->dbMutex);
@@ -335,6 +341,22 @@ Result<Record> LogStore::record(std::uint32_t id) const {
   if (found && !query.isNull(0))
     if (const auto text = snapshot->rowTexts.find(query.integer(0)); text != snapshot->rowTexts.end()) record.model = *text->second;
   return record;
+}
+
+Status LogStore::forEachCall(const IdSet& ids, std::stop_token stop, const std::function<Result<bool>(std::uint32_t, Call&, std::string_view)>& visit,
+                             std::uint64_t* unreadable) const {
+  LineParser parser;
+  Call call;
+  const auto snapshot = m_state->now();
+  return m_state->forEach(ids & snapshot->live, stop, [&](std::uint32_t id, const State::Parts& parts) -> Result<bool> {
+    ParseReject why{};
+    if (!State::parseCall(parts, parser, call, why)) {
+      if (unreadable) ++*unreadable;
+      return true;
+    }
+    call.record.id = id;
+    return visit(id, call, parts.line);
+  });
 }
 
 Result<std::string> LogStore::rawLine(std::uint32_t id) const {

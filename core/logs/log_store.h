@@ -20,6 +20,8 @@
 
 namespace retort::logs {
 
+struct Call;
+
 /// What a list shows of a record; never opens a block.
 struct Row {
   std::uint32_t id = 0;
@@ -87,6 +89,8 @@ class LogStore {
   /// Under both rules for records without a key.
   Result<MissingCounts> missingCounts(const Filter& filter, std::stop_token stop = {}) const;
   [[nodiscard]] DerivedProgress derivedProgress() const;
+  /// Changes when stored records were moved or changed: what was worked out from them by id is then void.
+  [[nodiscard]] std::int64_t generation() const;
   /// Ascending dense ids: row(i) of a list is ids[i].
   Result<std::vector<std::uint32_t>> ids(const Filter& filter, std::stop_token stop = {}) const;
 
@@ -95,6 +99,10 @@ class LogStore {
   Result<Record> record(std::uint32_t id) const;
   /// The source line, byte for byte.
   Result<std::string> rawLine(std::uint32_t id) const;
+  /// Calls `visit` for each id in ascending order, each block unpacked once, with the parsed call and the source line; false stops.
+  /// Lines that cannot be read are passed over and counted in `unreadable`.
+  Status forEachCall(const IdSet& ids, std::stop_token stop, const std::function<Result<bool>(std::uint32_t id, Call& call, std::string_view line)>& visit,
+                     std::uint64_t* unreadable = nullptr) const;
   /// Bodies that lay outside the record and were found: path as logged, bytes.
   Result<std::vector<std::pair<std::string, std::string>>> spilledBodies(std::uint32_t id) const;
   /// The stored 16-byte request keys, in the order of `ids`.

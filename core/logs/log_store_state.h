@@ -50,7 +50,8 @@ struct LogStore::State {
   Result<Block> block(std::int64_t id, bool keep = true) const;
   Result<std::string> bytes(const Place& place, const Block& hint = {}, std::int64_t hintId = -1) const;
   Result<Parts> parts(std::uint32_t id) const;
-  static Result<Record> parse(Parts parts, LineParser& parser);
+  static bool parseCall(const Parts& parts, LineParser& parser, Call& call, ParseReject& why);
+  static Result<Record> parse(const Parts& parts, LineParser& parser);
   /// Calls `visit` for the candidates in ascending order, each block unpacked once; it returns false to stop. The record's model is
   /// that of its line (an edited alias table is not applied).
   Status forEach(const IdSet& candidates, std::stop_token stop, const std::function<Result<bool>(std::uint32_t id, const Parts& parts)>& visit) const;

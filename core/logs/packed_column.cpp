@@ -5,6 +5,8 @@
 #include <array>
 #include <cstring>
 
+#include "logs/word_kernels.h"
+
 namespace retort::logs {
 
 namespace {
@@ -17,31 +19,6 @@ Code codeAt(const std::uint8_t* bytes, std::size_t i) {
   Code code;
   std::memcpy(&code, bytes + i * sizeof(Code), sizeof code);
   return code;
-}
-
-/// Bit i of word w tells whether code 64 w + i lies in [low, low + span]. The inner loops have fixed lengths, for the vectoriser.
-template <typename Code>
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-__attribute__((optimize("O3")))
-#endif
-std::uint32_t scanCodes(const std::uint8_t* bytes, std::size_t count, Code low, Code span, std::uint64_t* bits) {
-  std::uint32_t found = 0;
-  for (std::size_t word = 0; word * 64 < count; ++word) {
-    std::array<Code, 64> codes;
-    std::array<std::uint8_t, 64> hits;
-    std::memcpy(codes.data(), bytes + word * 64 * sizeof(Code), sizeof codes);
-    for (std::size_t i = 0; i < 64; ++i) hits[i] = static_cast<Code>(codes[i] - low) <= span;
-    std::uint64_t mask = 0;
-    for (std::size_t i = 0; i < 8; ++i) {
-      std::uint64_t eight;
-      std::memcpy(&eight, hits.data() + i * 8, 8);
-      mask |= ((eight * 0x0102040810204080ull) >> 56) << (i * 8);
-    }
-    if (word * 64 + 64 > count) mask &= (1ull << (count - word * 64)) - 1;
-    bits[word] = mask;
-    found += static_cast<std::uint32_t>(__builtin_popcountll(mask));
-  }
-  return found;
 }
 
 }  // namespace
@@ -113,10 +90,10 @@ std::uint32_t ColumnSegment::scan(std::int64_t low, std::int64_t high, std::uint
   const std::uint64_t to = (static_cast<std::uint64_t>(std::min(high, m_max)) - base) / step;
   if (from > to) return 0;
   switch (m_width) {
-    case 1: return scanCodes<std::uint8_t>(m_codes.data(), m_size, static_cast<std::uint8_t>(from), static_cast<std::uint8_t>(to - from), bits);
-    case 2: return scanCodes<std::uint16_t>(m_codes.data(), m_size, static_cast<std::uint16_t>(from), static_cast<std::uint16_t>(to - from), bits);
-    case 4: return scanCodes<std::uint32_t>(m_codes.data(), m_size, static_cast<std::uint32_t>(from), static_cast<std::uint32_t>(to - from), bits);
-    default: return scanCodes<std::uint64_t>(m_codes.data(), m_size, from, to - from, bits);
+    case 1: return scan8(m_codes.data(), m_size, static_cast<std::uint8_t>(from), static_cast<std::uint8_t>(to - from), bits);
+    case 2: return scan16(m_codes.data(), m_size, static_cast<std::uint16_t>(from), static_cast<std::uint16_t>(to - from), bits);
+    case 4: return scan32(m_codes.data(), m_size, static_cast<std::uint32_t>(from), static_cast<std::uint32_t>(to - from), bits);
+    default: return scan64(m_codes.data(), m_size, from, to - from, bits);
   }
 }
 

@@ -43,6 +43,10 @@ class PackedColumn {
   void append(std::span<const std::int64_t> values);
   /// Ids whose value lies in [low, high].
   [[nodiscard]] IdSet range(std::int64_t low, std::int64_t high) const;
+  /// Bits of one segment's ids whose value lies in [low, high]; `bits` all zero before. Returns how many; 0 past the end.
+  std::uint32_t scanSegment(std::size_t segment, std::int64_t low, std::int64_t high, std::uint64_t* bits) const {
+    return segment < m_segments.size() ? m_segments[segment]->scan(low, high, bits) : 0;
+  }
   [[nodiscard]] IdSet present() const { return range(INT64_MIN + 1, INT64_MAX); }
   /// Least and greatest value; {1, 0} when there is none.
   [[nodiscard]] std::pair<std::int64_t, std::int64_t> extent() const;

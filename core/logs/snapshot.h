@@ -111,6 +111,8 @@ struct EvalContext {
 
 /// The ids that pass; exactly those for which RecordMatcher says yes.
 Result<IdSet> evaluate(const Filter& filter, const EvalContext& context);
+/// The same as a list, ascending.
+Result<std::vector<std::uint32_t>> evaluateList(const Filter& filter, const EvalContext& context);
 /// Their number, without making the set where that can be helped.
 Result<std::uint64_t> evaluateCount(const Filter& filter, const EvalContext& context);
 

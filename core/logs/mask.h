@@ -1,0 +1,18 @@
+// The variable spans of a prompt replaced by <*>, and its words: what family/1 compares.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace retort::logs {
+
+inline constexpr std::string_view kMask = "<*>";
+
+/// Masks, in order: insides of tags, addresses of the web and of mail, quoted spans, long hexadecimal ids, numbers.
+[[nodiscard]] std::string maskVariables(std::string_view text);
+
+inline constexpr std::size_t kMostTokens = 256;
+/// Split at white space; of a longer text the first and the last 128.
+[[nodiscard]] std::vector<std::string_view> templateTokens(std::string_view masked);
+
+}  // namespace retort::logs
