@@ -119,7 +119,7 @@ class Pass {
       const std::string text(found ? system.text(0) : std::string_view());
       system.reset();
       m_systemCodes.emplace(text, families.integer(0));
-      m_tree.restore(text, families.text(1), families.text(2), families.text(1).empty() && families.text(2) == "other");
+      m_tree.restore(text, families.text(1), families.text(2).empty() ? families.text(1) : families.text(2), families.text(1).empty() && families.text(2) == "other");
     }
     RETORT_TRY(auto calls, m_db.prepare("SELECT id,t,end,alone,root,step FROM conv ORDER BY t,id"));
     while (true) {
@@ -298,7 +298,8 @@ class Pass {
       if (isNew) RETORT_CHECK(value.bind(1, std::int64_t(-1)).bind(2, system->second).bindText(3, group.systemText).bindText(4, {}).run());
       std::string tmpl = group.isOther ? "other" : std::string();
       for (const auto& token : group.tokens) tmpl += (tmpl.empty() ? "" : " ") + token;
-      RETORT_CHECK(put.bind(1, group.code).bind(2, system->second).bindText(3, group.founder).bindText(4, tmpl).run());
+      // Most templates are still their founder: kept once.
+      RETORT_CHECK(put.bind(1, group.code).bind(2, system->second).bindText(3, group.founder).bindText(4, tmpl == group.founder ? std::string() : tmpl).run());
       RETORT_CHECK(value.bind(1, std::int64_t(static_cast<int>(DerivedField::family))).bind(2, group.code).bindText(3, group.id() + "/" + systemId(group.systemText)).bindText(4, familyName(group)).run());
       group.isChanged = false;
     }

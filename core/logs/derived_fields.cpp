@@ -199,6 +199,7 @@ Result<IdSet> DerivedFields::idsOf(std::string_view name, std::string_view value
 Result<std::string> DerivedFields::describe(std::string_view field, std::string_view value) const {
   const auto which = fieldOf(field);
   if (!which) return std::string();
+  if (*which == DerivedField::family && value.starts_with("other")) return std::string("(other prompts)");
   std::lock_guard dbLock(m_shared->mutex);
   RETORT_TRY(auto query, m_shared->db.prepare(*which == DerivedField::family ? "SELECT note FROM value WHERE field=? AND text LIKE ?||'/%' ESCAPE '\\' LIMIT 1"
                                                                               : "SELECT note FROM value WHERE field=? AND text=? LIMIT 1"));

@@ -472,7 +472,7 @@ Status ImportWriter::State::writeReject(const Document& document, const Chunk& c
       .bind(4, static_cast<std::int64_t>(document.fullLength)).bind(5, std::int64_t(why.reason)).bindText(6, why.detail).bindBlob(7, head).run();
 }
 
-Status ImportWriter::add(ParsedChunk parsed) {
+Status ImportWriter::add(ParsedChunk& parsed) {
   State& s = *m_state;
   if (parsed.error) return std::move(*parsed.error);
   RETORT_CHECK(s.beginBatch());

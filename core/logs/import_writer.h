@@ -39,7 +39,7 @@ class ImportWriter {
   Result<bool> isUnchanged(const ListedFile& file);
   void addNote(std::string sentence);
   /// Takes the next chunk in order; commits when a batch is due.
-  Status add(ParsedChunk chunk);
+  Status add(ParsedChunk& chunk);
   Status commit();
   /// Folds the postings of all commits, makes the index of request ids, shrinks the log of the database.
   Status finish();

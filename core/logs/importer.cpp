@@ -36,6 +36,7 @@ struct Pipeline {
   std::uint64_t produced = 0, nextToWrite = 0;
   std::size_t queueLimit = 4;
   bool readerDone = false;
+  std::vector<std::string> spare;                    ///< bytes of chunks that are written, for new ones: fresh pages cost more than their filling
   std::stop_source stop;                             ///< of this import: the user's, or a failure's
 };
 
@@ -64,8 +65,14 @@ void readFiles(Pipeline& pipe, const std::vector<ListedFile>& files, const std::
     return true;
   };
   Chunk chunk;
-  const auto roomy = [] {   // grown by doubling, a chunk's bytes would be copied twice over
+  const auto roomy = [&pipe] {   // grown by doubling, a chunk's bytes would be copied twice over
     Chunk made;
+    std::lock_guard lock(pipe.mutex);
+    if (!pipe.spare.empty()) {
+      made.bytes = std::move(pipe.spare.back());
+      pipe.spare.pop_back();
+      made.bytes.clear();
+    }
     made.bytes.reserve(kChunkBytes + kChunkBytes / 8);
     return made;
   };
@@ -199,6 +206,16 @@ bool ImportSummary::isGuessed() const {
 
 namespace {
 
+/// A full disk: how much is missing, and that nothing is lost.
+Error withAdvice(Error error, const std::filesystem::path& logsDb, std::int64_t bytesLeft) {
+  if (error.code != "store.full") return error;
+  const auto free = freeSpace(logsDb.parent_path());
+  const auto needed = std::max<std::int64_t>(0, bytesLeft) * 35 / 100 + (256 << 20);
+  const auto missing = std::max<std::int64_t>(1, (needed - (free.ok() ? static_cast<std::int64_t>(*free) : 0)) / 1'000'000);
+  error.next = "Free about " + formatCount(missing) + " MB there and import again: it goes on where it stopped.";
+  return error;
+}
+
 /// One import under way: its writer, and what its parsers are told.
 struct Import {
   const std::filesystem::path& logsDb;
@@ -243,11 +260,16 @@ struct Import {
     for (auto& parser : parsers) threads.emplace_back([&pipe, p = std::move(parser)]() mutable { parseChunks(pipe, std::move(p)); });
     ProgressMeter meter(progress, "Importing", "MB", std::max<std::int64_t>(1, total / 1'000'000));
     Status status;
+    std::int64_t consumed = 0;
     while (status.ok()) {
       auto chunk = nextParsed(pipe);
       if (!chunk) break;
-      const auto consumed = static_cast<std::int64_t>(chunk->chunk.consumed);
-      status = writer.add(std::move(*chunk));
+      consumed = static_cast<std::int64_t>(chunk->chunk.consumed);
+      status = writer.add(*chunk);
+      if (chunk->chunk.bytes.capacity() <= 2 * kChunkBytes) {   // one long line must not be kept
+        std::lock_guard lock(pipe.mutex);
+        pipe.spare.push_back(std::move(chunk->chunk.bytes));
+      }
       if (progress) meter.at(consumed / 1'000'000);
       if (status.ok()) status = waitWhilePaused();
     }
@@ -258,8 +280,8 @@ struct Import {
       pipe.changed.notify_all();
     }
     for (auto& thread : threads) thread.join();
-    RETORT_CHECK(status);
-    RETORT_CHECK(writer.commit());
+    if (!status.ok()) return withAdvice(std::move(status).error(), logsDb, total - consumed);
+    if (auto last = writer.commit(); !last.ok()) return withAdvice(std::move(last).error(), logsDb, total - consumed);
     if (wasStopped) return cancelledError("The import");
     if (progress) meter.finish();
     return {};
@@ -333,7 +355,7 @@ Result<ImportSummary> importLogs(const std::filesystem::path& logsDb, const Impo
   if (!files.empty()) RETORT_CHECK(import.run(files));
   for (const auto& place : remote) RETORT_CHECK(import.runS3(place));
   if (progress) progress({"Building the index", 0, 0, {}, -1});
-  RETORT_CHECK(writer->finish());
+  if (auto ended = writer->finish(); !ended.ok()) return withAdvice(std::move(ended).error(), logsDb, 0);
   ImportSummary summary = writer->summary();
   summary.seconds = monotonicSeconds() - began;
   std::stable_sort(summary.formats.begin(), summary.formats.end(), [](const FormatCount& a, const FormatCount& b) { return a.documents > b.documents; });

@@ -72,6 +72,12 @@ DerivedProgress LogStore::derivedProgress() const {
   return {m_state->derived ? m_state->derived->upTo() : 0, m_state->now()->end};
 }
 
+std::shared_ptr<const Snapshot> LogStore::snapshot() const { return m_state->now(); }
+std::shared_ptr<const DerivedFields> LogStore::derived() const {
+  std::lock_guard lock(m_state->dbMutex);
+  return m_state->derived;
+}
+
 std::int64_t LogStore::generation() const { return std::max<std::int64_t>(0, m_state->now()->generation); }
 
 std::uint64_t LogStore::size() const { return m_state->now()->live.size(); }

@@ -21,6 +21,8 @@
 namespace retort::logs {
 
 struct Call;
+struct Snapshot;
+class DerivedFields;
 
 /// What a list shows of a record; never opens a block.
 struct Row {
@@ -116,6 +118,11 @@ class LogStore {
                                     std::stop_token stop = {}) const;
   /// Times of the oldest and newest record, where any has one.
   [[nodiscard]] std::optional<std::pair<std::int64_t, std::int64_t>> timeRange() const;
+
+  /// The index as it is now, for tables over many records.
+  [[nodiscard]] std::shared_ptr<const Snapshot> snapshot() const;
+  /// Null until fields were derived.
+  [[nodiscard]] std::shared_ptr<const DerivedFields> derived() const;
 
   /// Rejected lines with id > `after`, oldest first.
   Result<std::vector<Reject>> rejects(std::int64_t after = 0, std::size_t limit = 1000) const;
