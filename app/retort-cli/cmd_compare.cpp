@@ -13,7 +13,8 @@ namespace {
 Result<lab::CompareJob> jobOf(const Args& args) {
   lab::CompareJob j;
   j.dataset = args.positional()[0];
-  for (const auto column : splitView(args.get("--columns"), ',')) j.columns.emplace_back(trimmed(column));
+  const std::string columns = args.get("--columns");   // views of it follow
+  for (const auto column : splitView(columns, ',')) j.columns.emplace_back(trimmed(column));
   RETORT_TRY(j.rows, args.integer("--rows", j.rows));
   RETORT_TRY(const auto tokens, args.integer("--max-tokens", 0));
   j.maxTokens = static_cast<int>(tokens);

@@ -18,7 +18,8 @@ Result<lab::TeacherJob> jobOf(const Args& args) {
   if (args.has("--golden")) j.golden = "similar";
   if (args.has("--golden-ids")) {
     j.golden = "chosen";
-    for (const auto id : splitView(args.get("--golden-ids"), ',')) j.goldenIds.emplace_back(trimmed(id));
+    const std::string ids = args.get("--golden-ids");   // views of it follow
+    for (const auto id : splitView(ids, ',')) j.goldenIds.emplace_back(trimmed(id));
   }
   const auto whole = [&](std::string_view option, std::int64_t otherwise, auto& out) -> Status {
     RETORT_TRY(const auto value, args.integer(option, otherwise));
@@ -174,7 +175,7 @@ int answer(Context& context, const Args& args) {
 int batches(Context& context, const Args& args) {
   const auto workspace = context.workspace();
   if (!workspace.ok()) return context.fail(workspace.error());
-  if (args.has("--join") != args.has("--id")) return context.usage("--join and --id go together");
+  if (args.has("--join") && !args.has("--id")) return context.usage("--join needs the batch it belongs to: --id BATCH");
   Json all = Json::array();
   for (const auto& b : providers::listBatches(*workspace)) {
     if (args.has("--id") && !b.id.starts_with(args.get("--id"))) continue;

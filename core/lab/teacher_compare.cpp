@@ -118,8 +118,9 @@ void judgeColumns(Comparison& c, const data::EvalPlan& plan) {
       ComparePair pair;
       pair.first = a, pair.second = b;
       for (const auto& row : c.rows) {
-        const auto said = [&](std::size_t k) { return plan.extractor == "text" ? std::string(trimmed(row.answers[k])) : data::extractAnswer(plan, row.answers[k]); };
-        pair.same += !row.answers[a].empty() && said(a) == said(b);
+        // The same words, or different words for the same label or document.
+        const auto first = data::extractAnswer(plan, row.answers[a]), second = data::extractAnswer(plan, row.answers[b]);
+        pair.same += !row.answers[a].empty() && (trimmed(row.answers[a]) == trimmed(row.answers[b]) || (!first.empty() && first == second));
         if (row.right[a] < 0) continue;
         ++pair.n;
         pair.onlyFirst += row.right[a] > row.right[b];

@@ -2,6 +2,8 @@
 #include "providers/secret.h"
 
 #include <openssl/crypto.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include <cctype>
 #include <cstdlib>
@@ -119,12 +121,29 @@ std::string keyVariable(std::string_view name) {
   return out;
 }
 
+void protectProcess() {
+#ifdef __linux__
+  static const bool once = [] {
+    ::prctl(PR_SET_DUMPABLE, 0);
+    const rlimit none{0, 0};
+    return ::setrlimit(RLIMIT_CORE, &none) == 0;
+  }();
+  (void)once;
+#endif
+}
+
 Result<Secret> findKey(std::string_view name, std::string_view reference, const std::vector<std::string>& variables) {
   std::vector<std::string> names{keyVariable(name)};
   names.insert(names.end(), variables.begin(), variables.end());
   for (const auto& variable : names)
-    if (const char* value = std::getenv(variable.c_str()); value && *value) return Secret(value);
-  if (const auto store = keyStore()) return store->find(reference);
+    if (const char* value = std::getenv(variable.c_str()); value && *value) {
+      protectProcess();
+      return Secret(value);
+    }
+  if (const auto store = keyStore()) {
+    protectProcess();
+    return store->find(reference);
+  }
   return Secret();
 }
 

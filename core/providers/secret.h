@@ -43,6 +43,9 @@ struct KeyStore {
 void setKeyStore(std::shared_ptr<KeyStore> store);
 [[nodiscard]] std::shared_ptr<KeyStore> keyStore();
 
+/// From now on this process leaves no core file and lets no other of the user's programs read its memory; called where a key is found.
+void protectProcess();
+
 /// Looks a key up: $RETORT_KEY_<NAME> (upper case, others than letters and digits as _), then each of `variables`, then the key store.
 /// Empty when nobody has it.
 Result<Secret> findKey(std::string_view name, std::string_view reference, const std::vector<std::string>& variables);

@@ -144,6 +144,53 @@ class TestTeacher : public QObject {
     QCOMPARE(usage["attempts"].get<std::int64_t>(), m_rows - 16 + before - 24);   // the 16 probe rows were asked before the job
   }
 
+  void batchesComeHome() {
+    std::string uploaded;
+    ScriptServer server([&](const SeenRequest& r, Wire& w) {
+      const auto line = r.line();
+      if (line.starts_with("POST /v1/files")) return uploaded = r.body, w.answer(200, "{\"id\":\"file-1\"}");
+      if (line.starts_with("POST /v1/batches")) return w.answer(200, "{\"id\":\"batch_1\"}");
+      if (line.starts_with("GET /v1/batches/")) return w.answer(200, "{\"id\":\"batch_1\",\"status\":\"completed\",\"output_file_id\":\"out-1\"}");
+      std::string out;
+      for (std::size_t at = 0; at < uploaded.size();) {
+        const auto end = std::min(uploaded.find('\n', at), uploaded.size());
+        const auto json = parseJson(uploaded.substr(at, end - at), "l");
+        if (json.ok() && json->is_object()) out = dumpJson({{"custom_id", (*json)["custom_id"]}, {"response", {{"status_code", 200}, {"body", *parseJson(fixtures::deskReply(dumpJson((*json)["body"])), "b")}}}}) + "\n" + out;
+        at = end + 1;
+      }
+      w.answer(200, out);
+    });
+    QVERIFY(add(server).is_object());
+    const auto batch = run({"teacher", "answer", m_dataset, "--teacher", "scripted", "--yes", "--batch"});
+    QCOMPARE(batch["items"].get<std::int64_t>(), m_rows);
+    const auto home = run({"teacher", "batches", "--id", batch["id"].get<std::string>()});
+    QCOMPARE(home["batches"][0]["answered"].get<std::int64_t>(), m_rows);
+    const int before = server.count();
+    QCOMPARE(run({"teacher", "answer", m_dataset, "--teacher", "scripted", "--yes"})["cached"].get<std::int64_t>(), m_rows);
+    QCOMPARE(server.count(), before);
+  }
+
+  void comparing() {
+    ScriptServer server([](const SeenRequest& r, Wire& w) { w.answer(200, fixtures::deskReply(r.body)); });
+    QVERIFY(add(server).is_object());
+    const auto c = run({"compare", m_dataset, "--columns", "logged,teacher:scripted", "--rows", "20", "--cap-money", "1"});
+    QCOMPARE(c["columns"].size(), std::size_t(2));
+    QCOMPARE(c["pairs"][0]["agreement"].get<double>(), 1.0);
+    const auto refused = flow::cli({"-w", m_w.string(), "compare", m_dataset, "--columns", "logged,teacher:scripted"}, m_env);
+    QCOMPARE(refused.exitCode, 2);
+  }
+
+  void aLocalModelIsATeacher() {
+    if (!fs::exists(flow::bin("retort-worker"))) QSKIP("retort-worker is not built");
+    const auto tiny = fs::path(std::getenv("RETORT_SOURCE")) / "resources/tiny";
+    QVERIFY(run({"teacher", "add", "tiny", "--kind", "local", "--path", tiny.string()}).is_object());
+    const auto dry = run({"teacher", "answer", m_dataset, "--teacher", "tiny", "--dry-run", "--check", "none", "--max-tokens", "8"});
+    QCOMPARE(dry["rows"].size(), std::size_t(16));
+    QCOMPARE(dry["forecast"]["high_usd"].get<double>(), 0.0);
+    const auto c = run({"compare", m_dataset, "--columns", "logged,teacher:tiny,model:" + tiny.string(), "--rows", "8"});
+    QCOMPARE(c["pairs"][2]["agreement"].get<double>(), 1.0);   // the same model twice
+  }
+
   void noKeyLiesAnywhere() {
     int files = 0;
     for (const auto& entry : fs::recursive_directory_iterator(m_dir.path().toStdString())) {

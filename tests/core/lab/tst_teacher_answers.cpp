@@ -5,11 +5,13 @@
 #include <cmath>
 #include <set>
 
+#include "base/hash.h"
 #include "data/dataset_build.h"
 #include "fixtures/providers/desk_rows.h"
 #include "lab/derive.h"
 #include "lab/teacher_answers.h"
 #include "lab/teacher_check.h"
+#include "lab/teacher_compare.h"
 #include "lab/teacher_similar.h"
 
 using namespace retort;
@@ -236,6 +238,40 @@ class TestTeacherAnswers : public QObject {
     const auto unknown = lab::previewTeacher(desk.workspace, jobFor(desk), 16, {}, {});
     QVERIFY(unknown.ok() && !unknown->forecast.low);
     QVERIFY(unknown->forecast.sentence().find("unknown") != std::string::npos);
+  }
+
+  void columnsSideBySide() {
+    Desk desk;
+    // Wrong about every login, silent about nothing.
+    ScriptServer server([](const SeenRequest& r, Wire& w) { w.answer(200, fixtures::deskReply(r.body, r.body.find("topic login") != std::string::npos ? "refund" : "")); });
+    desk.addTeacher(server.url());
+    lab::CompareJob job;
+    job.dataset = desk.dataset.id;
+    job.columns = {"logged", "teacher:scripted"};
+    job.rows = 30;
+    const auto c = lab::compareColumns(desk.workspace, job, "run", {}, {});
+    QVERIFY2(c.ok(), c.ok() ? "" : c.error().text().c_str());
+    std::int64_t logins = 0, judged = 0;
+    for (const auto& row : c->rows) judged += !row.reference.empty(), logins += row.reference == "login";
+    QVERIFY(judged > 0);
+    QCOMPARE(c->columns[0].right, judged);
+    QCOMPARE(c->columns[1].right, judged - logins);
+    QVERIFY(!c->columns[0].usdPer1000 && !c->columns[0].p50Ms);          // logged: at no cost, its latency not ours
+    QVERIFY(std::abs(*c->columns[1].usdPer1000 - 1000 * (40 * 3 + 3 * 15) / 1e6) < 1e-9);
+    QCOMPARE(c->columns[1].timed, std::int64_t(30));
+    QCOMPARE(c->pairs.size(), std::size_t(1));
+    QCOMPARE(c->pairs[0].onlyFirst, logins);
+    QVERIFY(c->pairs[0].interval.low <= c->pairs[0].difference && c->pairs[0].difference <= c->pairs[0].interval.high);
+    const auto saved = readJsonFile(desk.workspace.root() / "comparisons" / c->id / "comparison.json");
+    QCOMPARE((*saved)["rows_sha256"].get<std::string>(), sha256Hex(*readFile(desk.workspace.root() / "comparisons" / c->id / "rows.jsonl")));
+    // Again: out of the cache, so no latency is claimed and nothing is spent.
+    const auto again = lab::compareColumns(desk.workspace, job, "run", {}, {});
+    QCOMPARE(again->columns[1].timed, std::int64_t(0));
+    QVERIFY(!again->columns[1].p50Ms);
+    QCOMPARE(again->spent, providers::NanoUsd(0));
+    QCOMPARE(again->sha256, c->sha256);
+    QCOMPARE(lab::compareJobFromJson(Json{{"dataset", "d"}, {"columns", {"logged"}}}, "t").error().code, std::string("lab.compare.columns"));
+    QCOMPARE(lab::compareJobFromJson(Json{{"dataset", "d"}, {"columns", {"logged", "magic"}}}, "t").error().code, std::string("lab.compare.column"));
   }
 
   void forecastCoversWhatItShould() {
