@@ -2,6 +2,7 @@
 #include <fstream>
 
 #include "app/retort-cli/cli.h"
+#include "app/retort-cli/cmd_run.h"
 #include "app/retort-cli/follow.h"
 #include "base/format.h"
 #include "job/job_folder.h"
@@ -10,7 +11,6 @@
 #include "run/metric_series.h"
 #include "run/recipes.h"
 #include "run/run_list.h"
-#include "run/start.h"
 #include "run/supervisor.h"
 
 namespace retort::cli {
@@ -36,13 +36,6 @@ int specVerb(Context& context, const Args& args) {
   return done;
 }
 
-Result<job::RunSpec> readSpec(const Args& args) {
-  if (args.positional().size() != 1) return Error{"cli.argument.count", "Exactly one spec file is needed", {}, {}, "Make one with: retort-cli run spec", {}, {}};
-  RETORT_TRY(Json json, readJsonFile(args.positional()[0], 4u << 20));
-  for (const auto& set : args.all("--set")) RETORT_CHECK(job::setField(json, set));
-  return job::runSpecFromJson(json, args.positional()[0]);
-}
-
 int estimateVerb(Context& context, const Args& args) {
   const auto spec = readSpec(args);
   if (!spec.ok()) return context.fail(spec.error());
@@ -51,18 +44,6 @@ int estimateVerb(Context& context, const Args& args) {
   for (const auto& line : estimate->lines()) context.print(line);
   context.printJson(run::toJson(*estimate));
   if (estimate->blocker) return context.fail(*estimate->blocker);
-  return done;
-}
-
-int startVerb(Context& context, const Args& args) {
-  const auto workspace = context.workspace();
-  if (!workspace.ok()) return context.fail(workspace.error());
-  const auto spec = readSpec(args);
-  if (!spec.ok()) return context.fail(spec.error());
-  const auto id = run::startRun(*workspace, *spec, !args.has("--no-restart"), args.has("--force"));
-  if (!id.ok()) return context.fail(id.error());
-  context.print("Started run " + *id);
-  context.printJson({{"id", *id}, {"folder", (workspace->runs() / *id).string()}});
   return done;
 }
 
@@ -88,22 +69,6 @@ Result<std::filesystem::path> oneRun(const Context& context, const Args& args, s
   return run::findRun(workspace, args.positional()[0]);
 }
 
-int metricsVerb(Context& context, const Args& args) {
-  const auto folder = oneRun(context, args, 1);
-  if (!folder.ok()) return context.fail(folder.error());
-  if (args.get("--to", "csv") != "csv") return context.usage("--to knows csv");
-  const auto series = run::readMetrics(*folder);
-  if (!series.ok()) return context.fail(series.error());
-  if (!context.json) return std::fputs(run::metricsToCsv(*series).c_str(), stdout) < 0 ? failed : done;
-  Json all = Json::object();
-  for (const auto& [name, points] : *series) {
-    Json& list = all[name] = Json::array();
-    for (const auto& p : points) list.push_back({{"step", p.step}, {"seconds", jsonNumber(p.seconds)}, {"value", jsonNumber(p.value)}});
-  }
-  context.printJson({{"id", folder->filename().string()}, {"series", all}});
-  return done;
-}
-
 int plotVerb(Context& context, const Args& args) {
   const auto folder = oneRun(context, args, 2);
   if (!folder.ok()) return context.fail(folder.error());
@@ -120,8 +85,6 @@ const Registration spec{{"run", "spec", "run spec --dataset D --student M [--tea
                          {{"--dataset", "D", "id or name"}, {"--student", "M", "model to train"}, {"--teacher", "T", "local teacher"}, {"--recipe", "R", "fast, better or best"},
                           {"--name", "NAME", "for people"}, {"--set", "K=V", "changes one field"}}, specVerb}};
 const Registration estimate{{"run", "estimate", "run estimate SPEC [--set K=V]…", "Memory, disk and time before the start.", {{"--set", "K=V", "changes one field"}}, estimateVerb}};
-const Registration start{{"run", "start", "run start SPEC [--set K=V]… [--no-restart] [--force]", "Queues a run and starts the supervisor.",
-                          {{"--set", "K=V", "changes one field"}, {"--no-restart", "", "a dead worker is not started again"}, {"--force", "", "start although the estimate does not fit"}}, startVerb}};
 const Registration list{{"run", "list", "run list", "Lists runs, newest first.", {}, listVerb}};
 const Registration status{{"run", "status", "run status ID", "Shows a run's state.", {}, followStatus}};
 const Registration tail{{"run", "tail", "run tail ID", "Prints events as they come, until the run ends.", {}, followTail}};
@@ -129,8 +92,15 @@ const Registration wait{{"run", "wait", "run wait ID", "Waits for the end; exit 
 const Registration pause{{"run", "pause", "run pause ID", "Saves and pauses a run.", {}, followPause}};
 const Registration stop{{"run", "stop", "run stop ID [--discard]", "Stops a run, saving what it has.", {{"--discard", "", "without saving"}}, followStop}};
 const Registration resume{{"run", "resume", "run resume ID", "Goes on from the last checkpoint.", {}, followResume}};
-const Registration metrics{{"run", "metrics", "run metrics ID --to csv", "Prints a run's numbers over its steps.", {{"--to", "FORMAT", "csv"}}, metricsVerb}};
 const Registration plot{{"run", "plot", "run plot ID OUT.svg", "Draws loss and validation over steps.", {}, plotVerb}};
 
 }  // namespace
+
+Result<job::RunSpec> readSpec(const Args& args) {
+  if (args.positional().size() != 1) return Error{"cli.argument.count", "Exactly one spec file is needed", {}, {}, "Make one with: retort-cli run spec", {}, {}};
+  RETORT_TRY(Json json, readJsonFile(args.positional()[0], 4u << 20));
+  for (const auto& set : args.all("--set")) RETORT_CHECK(job::setField(json, set));
+  return job::runSpecFromJson(json, args.positional()[0]);
+}
+
 }  // namespace retort::cli

@@ -293,23 +293,37 @@ void synchronise(const Device& device) {
   if (device.isCuda()) at::accelerator::synchronizeDevice(device.device.index());
 }
 
+namespace {
+
+/// Whether so little memory is left that a library's own failures are that.
+bool isMemoryScarce() {
+  constexpr std::uint64_t kLittle = 256u << 20;
+  if (memoryInfo(Device{}).free < kLittle) return true;
+  rlimit limit{};
+  return getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && procValue("/proc/self/status", "VmSize:") + kLittle > limit.rlim_cur;
+}
+
+Error memoryShort(const char* what, const char* where, const char* why, std::string detail) {
+  return {"engine.memory.short", std::string(what) + " ran out of memory", where, why, "Use a smaller batch, shorter texts or a smaller model", std::move(detail), {}};
+}
+
+}  // namespace
+
 Status guarded(const char* what, const std::function<Status()>& work) {
   try {
     return work();
   } catch (const c10::OutOfMemoryError& e) {
-    return Error{"engine.memory.short", std::string(what) + " ran out of memory", "the device", "it has not enough free memory for this batch",
-                 "Use a smaller batch, shorter texts or a smaller model", e.what_without_backtrace(), {}};
+    return memoryShort(what, "the device", "it has not enough free memory for this batch", e.what_without_backtrace());
   } catch (const std::bad_alloc&) {
-    return Error{"engine.memory.short", std::string(what) + " ran out of memory", "main memory", "the system gave no more",
-                 "Use a smaller batch, shorter texts or a smaller model", {}, {}};
+    return memoryShort(what, "main memory", "the system gave no more", {});
   } catch (const c10::Error& e) {
     const std::string text = e.what_without_backtrace();
     // The CPU's allocator reports lack of memory as an ordinary error.
-    if (text.find("DefaultCPUAllocator: ") != std::string::npos)
-      return Error{"engine.memory.short", std::string(what) + " ran out of memory", "main memory", "the system gave no more",
-                   "Use a smaller batch, shorter texts or a smaller model", text, {}};
+    if (text.find("DefaultCPUAllocator: ") != std::string::npos) return memoryShort(what, "main memory", "the system gave no more", text);
+    if (isMemoryScarce()) return memoryShort(what, "main memory", "a library could not get what it needs", text);
     return Error{"engine.torch.failed", std::string(what) + " failed", "libtorch", text.substr(0, text.find('\n')), "Run retort-worker selftest; report the detail if it passes", text, {}};
   } catch (const std::exception& e) {
+    if (isMemoryScarce()) return memoryShort(what, "main memory", "a library could not get what it needs", e.what());
     return Error{"engine.torch.failed", std::string(what) + " failed", "libtorch", e.what(), "Run retort-worker selftest; report the detail if it passes", e.what(), {}};
   }
 }

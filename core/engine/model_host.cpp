@@ -11,10 +11,10 @@ namespace retort::engine {
 namespace {
 
 Result<at::ScalarType> scalarType(const std::string& dtype, const models::ModelSource& source, const Device& device) {
-  if (dtype == "bf16") return at::kBFloat16;
+  if (dtype == "bf16" || dtype == "int8" || dtype == "int4") return at::kBFloat16;
   if (dtype == "f32") return at::kFloat;
   if (dtype != "as-is")
-    return Error{"engine.dtype.unknown", "The type " + shown(dtype) + " is not known", "--dtype", "it is none of bf16, f32, as-is", "Use one of these", {}, {}};
+    return Error{"engine.dtype.unknown", "The type " + shown(dtype) + " is not known", "--dtype", "it is none of bf16, f32, int8, int4, as-is", "Use one of these", {}, {}};
   // The type of the largest tensor decides; half precision has no fast products on the CPU.
   const auto largest = std::max_element(source.tensors().begin(), source.tensors().end(), [](const auto& a, const auto& b) { return a.bytes < b.bytes; });
   if (largest == source.tensors().end() || largest->dtype == models::DType::f32) return at::kFloat;
@@ -57,6 +57,10 @@ Result<ModelHost> loadHost(const std::filesystem::path& path, const std::string&
       mergeLora(host.decoder);
       return {};
     }));
+  }
+  if (dtype == "int8" || dtype == "int4") {
+    RETORT_CHECK(compressForDecoding(host.decoder, dtype == "int8" ? 8 : 4));
+    host.dtype = dtype;
   }
   host.stopIds = host.text.stopIds;
   for (const auto id : host.source->config().eosIds)

@@ -17,10 +17,10 @@ struct ModelHost {
   Decoder decoder;
   Device device;
   std::vector<text::TokenId> stopIds;            ///< of the text parts and the configuration
-  std::string dtype;                             ///< "bf16" | "f32" | "f16": what it computes in
+  std::string dtype;                             ///< "bf16" | "f32" | "f16", or "int8" | "int4": bf16 with the matrices in so many bits
 };
 
-/// Opens and loads a model. `dtype`: bf16 | f32 | as-is (the stored type; bf16 for quantised files). `adapter`: a PEFT folder
+/// Opens and loads a model. `dtype`: bf16 | f32 | int8 | int4 (matrices in groups of 32, the head in 8 bits) | as-is (the stored type; bf16 for quantised files). `adapter`: a PEFT folder
 /// laid over the weights and merged in f32, or empty.
 Result<ModelHost> loadHost(const std::filesystem::path& path, const std::string& dtype, const Device& device,
                            const std::filesystem::path& adapter = {}, const ProgressFn& progress = {});

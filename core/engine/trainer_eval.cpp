@@ -1,5 +1,6 @@
 // Measurements of a run: validation NLL and token accuracy, samples of fixed prompts, and the saved student at the end.
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "base/clock.h"
@@ -12,11 +13,12 @@
 
 namespace retort::engine {
 
-Result<Measured> Trainer::measure(const Decoder& decoder, const std::vector<EncodedRow>& rows) {
+Result<Measured> Trainer::measure(const Decoder& decoder, const std::vector<EncodedRow>& rows, bool withError) {
   std::vector<std::int64_t> all(rows.size());
   std::iota(all.begin(), all.end(), std::int64_t{0});
   double sum = 0, weight = 0;
   std::int64_t correct = 0, count = 0;
+  std::vector<std::pair<double, double>> byRow;                  // NLL and weight
   for (const auto& group : groupByTokens(rows, all, m_microTokens)) {
     if (told()) return cancelledError("The measurement");
     RETORT_CHECK(guarded("The measurement", [&]() -> Status {
@@ -35,10 +37,24 @@ Result<Measured> Trainer::measure(const Decoder& decoder, const std::vector<Enco
       weight += got.weight;
       correct += got.correct;
       count += got.rows;
+      if (!withError) return {};
+      const at::Tensor logQ = labelLogProbs(hidden.view({-1, hidden.size(-1)}).index_select(0, batch.positions), decoder.headWeight(), batch.labels).to(at::kDouble).cpu();
+      std::int64_t at = 0;
+      for (const std::int64_t r : group) {
+        const EncodedRow& row = rows[static_cast<std::size_t>(r)];
+        const std::int64_t n = row.supervised();
+        byRow.emplace_back(-logQ.narrow(0, at, n).sum().item<double>() * static_cast<double>(row.weight), static_cast<double>(row.weight) * static_cast<double>(n));
+        at += n;
+      }
       return {};
     }));
   }
-  return Measured{weight > 0 ? sum / weight : 0, count > 0 ? static_cast<double>(correct) / static_cast<double>(count) : 0};
+  Measured out{weight > 0 ? sum / weight : 0, count > 0 ? static_cast<double>(correct) / static_cast<double>(count) : 0, 0};
+  // The standard error of a ratio of sums over rows.
+  double squares = 0;
+  for (const auto& [nll, w] : byRow) squares += (nll - out.nll * w) * (nll - out.nll * w);
+  if (byRow.size() > 1) out.error = std::sqrt(squares * static_cast<double>(byRow.size()) / static_cast<double>(byRow.size() - 1)) / weight;
+  return out;
 }
 
 /// Share of the measured rows whose greedy answer is the target, ends and spaces around it aside.
@@ -114,7 +130,7 @@ Result<Json> Trainer::saveStudent() {
     const Decoder merged = mergedCopy(m_student, at::kBFloat16);
     RETORT_CHECK(writeStudent(student, m_student.config, unfused(merged, at::kBFloat16), *m_source, m_text.stopIds));
   }
-  Json extra = {{"student", student.string()}};
+  Json extra = {{"student", student.string()}, {"rows", static_cast<std::int64_t>(m_rows.size())}};
   if (m_spec.student.tuning != "full") {
     const fs::path adapter = m_reporter.folder() / "adapter";
     RETORT_CHECK(writeAdapterFolder(adapter, m_student, m_spec.student.lora, m_spec.student.model.path));
@@ -125,8 +141,9 @@ Result<Json> Trainer::saveStudent() {
   RETORT_TRY(const auto source, models::openModel(student));
   RETORT_TRY(const Decoder loaded, loadDecoder(*source, at::kBFloat16, m_device.device));
   if (!m_validation.empty()) {
-    RETORT_TRY(const Measured measured, measure(loaded, m_validation));
+    RETORT_TRY(const Measured measured, measure(loaded, m_validation, true));
     extra["nll"] = measured.nll;
+    extra["nll_error"] = measured.error;
     extra["token_accuracy"] = measured.accuracy;
   }
   return extra;

@@ -43,6 +43,7 @@ struct Stage {
 
 struct Measured {
   double nll = 0, accuracy = 0;
+  double error = 0;                  ///< standard error of nll over rows, where asked for
 };
 
 /// What the passes of one step add up.
@@ -81,6 +82,7 @@ class Trainer {
   Status passPairs(const Part& part, const std::vector<std::int64_t>& which, double scale, StepSums& sums);
   Status fillTeachers(const Part& part, const std::vector<EncodedRow>& rows, const MicroBatch& batch, HeadTargets& targets);
   at::Tensor learntHidden(const MicroBatch& batch) const;
+  Status smallerPasses(Error error, const std::string& where, std::int64_t fullest, std::int64_t longest);
 
   // trainer_policy.cpp
   Status beginStage(std::size_t index);
@@ -106,7 +108,7 @@ class Trainer {
   [[nodiscard]] double meanTokens() const;   ///< of a training row
 
   // trainer_eval.cpp
-  Result<Measured> measure(const Decoder& decoder, const std::vector<EncodedRow>& rows);
+  Result<Measured> measure(const Decoder& decoder, const std::vector<EncodedRow>& rows, bool withError = false);
   Result<double> exactMatches();
   Status evaluate();
   Status samples();

@@ -221,7 +221,6 @@ Result<StepSums> Trainer::passes(Stage& stage, std::int64_t step) {
     const Status status = passesOf(stage, step, sums);
     if (status.ok()) return sums;
     m_optimiser->discard();
-    if (status.error().code != "engine.memory.short") return status.error();
     // The fullest pass of this step decides what half of it is; a row alone cannot be halved.
     std::int64_t longest = 0, fullest = 0;
     for (const Part& part : stage.parts) {
@@ -236,14 +235,20 @@ Result<StepSums> Trainer::passes(Stage& stage, std::int64_t step) {
         fullest = std::max(fullest, tokens);
       }
     }
-    Error error = status.error();
-    error.where = "step " + std::to_string(step + 1) + ", " + m_device.text();
-    error.why = "a pass of " + std::to_string(fullest) + " tokens does not fit: " + memorySentence(m_device);
-    if (m_spec.train.onMemory == "stop" || fullest <= longest) return error;
-    m_microTokens = std::max(longest, fullest / 2);
-    RETORT_CHECK(m_reporter.warning({"engine.memory.retry", "A step ran out of memory and is tried again with smaller passes", error.where,
-                                     error.why, "micro_tokens is now " + std::to_string(m_microTokens) + "; a step still learns from the same rows", error.detail, {}}));
+    RETORT_CHECK(smallerPasses(status.error(), "step " + std::to_string(step + 1), fullest, longest));
   }
+}
+
+/// Half the tokens a pass after `error`, where that was lack of memory, the user allows it and the pass held more than one row; else
+/// the error, saying how much is missing and who has it.
+Status Trainer::smallerPasses(Error error, const std::string& where, std::int64_t fullest, std::int64_t longest) {
+  if (error.code != "engine.memory.short") return error;
+  error.where = where + ", " + m_device.text();
+  error.why = "a pass of " + std::to_string(fullest) + " tokens does not fit: " + memorySentence(m_device);
+  if (m_spec.train.onMemory == "stop" || fullest <= longest) return error;
+  m_microTokens = std::max(longest, fullest / 2);
+  return m_reporter.warning({"engine.memory.retry", "A step ran out of memory and is tried again with smaller passes", error.where, error.why,
+                             "micro_tokens is now " + std::to_string(m_microTokens) + "; a step still learns from the same rows", error.detail, {}});
 }
 
 }  // namespace retort::engine

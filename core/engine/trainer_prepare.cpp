@@ -8,6 +8,7 @@
 #include "base/format.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "engine/lora.h"
 #include "engine/student_writer.h"
 #include "engine/tensor_more.h"
@@ -32,6 +33,18 @@ Result<std::vector<job::Row>> rowsOf(const job::DataSpec& data, const std::strin
   const fs::path file = fs::path(data.path) / name;
   if (isOptional && !fs::exists(file)) return std::vector<job::Row>{};
   return job::readAllRows(file);
+}
+
+/// The first rows of the seed's order, put back into the file's: of two shares the smaller lies in the larger.
+std::vector<job::Row> subsetOf(std::vector<job::Row> rows, double share, std::uint64_t seed) {
+  std::vector<std::size_t> order(rows.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  Random(seed, "subset").shuffle(order);
+  order.resize(std::max<std::size_t>(1, static_cast<std::size_t>(std::llround(share * static_cast<double>(rows.size())))));
+  std::sort(order.begin(), order.end());
+  std::vector<job::Row> kept;
+  for (const std::size_t i : order) kept.push_back(std::move(rows[i]));
+  return kept;
 }
 
 std::string hashOfRows(const std::vector<EncodedRow>& rows) {
@@ -103,7 +116,8 @@ Status Trainer::readData() {
     if (sha == card.end() || !sha->is_string() || sha->get<std::string>() != data.sha256)
       return Error{"engine.data.changed", "The dataset is not the one that was chosen", data.path, "its card.json has another fingerprint", "choose the dataset again", {}, {}};
   }
-  RETORT_TRY(const auto rows, rowsOf(data, data.train, false));
+  RETORT_TRY(auto rows, rowsOf(data, data.train, false));
+  if (data.subset < 1) rows = subsetOf(std::move(rows), data.subset, m_spec.seed);
   RETORT_TRY(const auto validation, rowsOf(data, data.validation, true));
   RETORT_TRY(EncodedRows train, encodeRows(rows, m_text, data, !m_teachers.empty()));
   const std::string file = (fs::path(data.path) / data.train).string();
@@ -294,7 +308,10 @@ Status Trainer::resume() {
   if (!checkpoint) return m_reporter.attempt() > 1 ? m_reporter.restartFrom(-1) : Status{};
   const Json& s = checkpoint->state;
   const std::string specHash = sha256Hex(dumpJson(job::toJson(m_spec)));
-  if (s.value("spec", "") != specHash)
+  // A run that was made from another begins at that one's checkpoint, which names the other's spec.
+  const auto derived = readJsonFile(m_reporter.folder() / "derived.json");
+  const bool isInherited = derived.ok() && derived->value("step", std::int64_t{-1}) == checkpoint->step && derived->value("spec", std::string()) == s.value("spec", "");
+  if (s.value("spec", "") != specHash && !isInherited)
     return Error{"engine.checkpoint.foreign", "The checkpoint is of another run", "checkpoints/" + std::to_string(checkpoint->step), "the run's spec has changed since", "start a new run", {}, {}};
   RETORT_CHECK(m_optimiser->restore(checkpoint->masters, checkpoint->optimiser));
   setGeneratorState(checkpoint->rng);
@@ -318,19 +335,30 @@ Status Trainer::resume() {
   m_measuredStep = s.value("measured_step", std::int64_t{-1});
   if (s.value("threads", m_device.threads) != m_device.threads || s.value("device", m_device.text()) != m_device.text())
     RETORT_CHECK(m_reporter.warning({"engine.resume.differs", "The run goes on with other threads or another device", "checkpoints/" + std::to_string(m_step), "so its numbers will differ in the last digits", {}, {}, {}}));
-  return m_reporter.restartFrom(m_step);
+  if (isInherited && m_step >= m_total)
+    return Error{"engine.checkpoint.past", "There is nothing left to train", "checkpoints/" + std::to_string(m_step), "the run has " + std::to_string(m_total) + " steps", "extend it by more", {}, {}};
+  return isInherited && m_reporter.attempt() == 1 ? m_reporter.event("progress", {{"stage", "begins at a checkpoint"}, {"step", m_step}, {"parent", m_spec.parent}}) : m_reporter.restartFrom(m_step);
 }
 
 Status Trainer::smoke() {
   RETORT_CHECK(m_reporter.phase(job::Phase::preparing, "Trying one step"));
   const at::Tensor rng = generatorState();
-  const auto groups = groupByTokens(m_rows, rowsOfStep(m_spec.seed, static_cast<std::int64_t>(m_rows.size()), m_batchRows, 0), m_microTokens);
   StepSums sums;
   const Part& part = m_stages.front().parts.front();
-  std::vector<std::int64_t> trial = groups.front();
-  if (part.isDpo()) trial = groupByTokens(m_rows, {part.rows.front()}, m_microTokens, true).front();
-  // The student has given no answers yet: the dataset's own stand for them.
-  RETORT_CHECK(part.isDpo() ? passPairs(part, trial, 1, sums) : passRows(part, m_rows, trial, 1, sums));
+  const std::vector<std::int64_t> first =
+      part.isDpo() ? std::vector<std::int64_t>{part.rows.front()} : rowsOfStep(m_spec.seed, static_cast<std::int64_t>(m_rows.size()), m_batchRows, 0);
+  std::vector<std::int64_t> trial;
+  while (true) {
+    trial = groupByTokens(m_rows, first, m_microTokens, part.isDpo()).front();
+    // The student has given no answers yet: the dataset's own stand for them.
+    const Status status = part.isDpo() ? passPairs(part, trial, 1, sums) : passRows(part, m_rows, trial, 1, sums);
+    if (status.ok()) break;
+    m_optimiser->discard();
+    sums = {};
+    std::int64_t tokens = 0;
+    for (const std::int64_t r : trial) tokens += tokensOf(m_rows[static_cast<std::size_t>(r)], part.isDpo());
+    RETORT_CHECK(smallerPasses(status.error(), "the trial step", tokens, tokensOf(m_rows[static_cast<std::size_t>(trial.front())], part.isDpo())));
+  }
   const auto missing = m_optimiser->withoutGradient();
   if (!missing.empty())
     return Error{"engine.smoke.gradient", "The trial step failed", missing.front(), std::to_string(missing.size()) + " weights got no gradient", "report this with the run's spec", {}, {}};
@@ -338,9 +366,9 @@ Status Trainer::smoke() {
   const auto result = m_optimiser->step(0, std::max(sums.weight, 1.0));
   m_optimiser->reset();
   if (!result.applied || !std::isfinite(sums.loss))
-    return Error{"engine.smoke.finite", "The trial step failed", "row " + shown(m_rows[static_cast<std::size_t>(groups.front().front())].id), "loss or gradients are not finite",
+    return Error{"engine.smoke.finite", "The trial step failed", "row " + shown(m_rows[static_cast<std::size_t>(trial.front())].id), "loss or gradients are not finite",
                  "check the student model, or train in f32", {}, {}};
-  RETORT_CHECK(smokeFile(makeMicroBatch(m_rows, {groups.front().front()}, m_device.device)));
+  RETORT_CHECK(smokeFile(makeMicroBatch(m_rows, {trial.front()}, m_device.device)));
   setGeneratorState(rng);
   return {};
 }

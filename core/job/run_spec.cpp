@@ -83,7 +83,7 @@ Status readMethod(const Json& json, const std::string& where, MethodSpec& m) {
 Status readData(const Json& json, const std::string& where, DataSpec& d) {
   ObjectReader r(json, where);
   r.required("dataset", d.dataset).required("path", d.path).required("sha256", d.sha256).optional("train", d.train).optional("validation", d.validation);
-  r.optional("max_tokens", d.maxTokens).range("max_tokens", d.maxTokens, 2, 1 << 20).optional("loss_on", d.lossOn).optional("system_prompt", d.systemPrompt);
+  r.optional("max_tokens", d.maxTokens).range("max_tokens", d.maxTokens, 2, 1 << 20).optional("subset", d.subset).range("subset", d.subset, 1e-6, 1).optional("loss_on", d.lossOn).optional("system_prompt", d.systemPrompt);
   oneOf(r, "loss_on", d.lossOn, {"completion", "assistant"});
   oneOf(r, "system_prompt", d.systemPrompt, {"keep", "drop"});
   for (const auto& [key, name] : {std::pair<std::string, std::string>{"train", d.train}, {"validation", d.validation}})
@@ -159,7 +159,7 @@ Json toJson(const RunSpec& s) {
   const auto& t = s.train;
   const auto& e = s.eval;
   return {{"schema", kRunSchema}, {"name", s.name}, {"parent", s.parent}, {"student", student}, {"teachers", teachers}, {"methods", methods},
-          {"data", {{"dataset", d.dataset}, {"path", d.path}, {"sha256", d.sha256}, {"train", d.train}, {"validation", d.validation}, {"max_tokens", d.maxTokens},
+          {"data", {{"dataset", d.dataset}, {"path", d.path}, {"sha256", d.sha256}, {"train", d.train}, {"validation", d.validation}, {"subset", d.subset}, {"max_tokens", d.maxTokens},
                     {"loss_on", d.lossOn}, {"system_prompt", d.systemPrompt}}},
           {"train", {{"batch_rows", t.batchRows}, {"micro_tokens", t.microTokens}, {"beta1", t.beta1}, {"beta2", t.beta2}, {"epsilon", t.epsilon},
                      {"weight_decay", t.weightDecay}, {"clip", t.clip}, {"precision", t.precision}, {"activation_checkpointing", t.activationCheckpointing},

@@ -82,6 +82,7 @@ struct DataSpec {
   int maxTokens = 1024;                      ///< longer rows are dropped and counted
   std::string lossOn = "completion";         ///< completion | assistant (every assistant turn)
   std::string systemPrompt = "keep";         ///< keep | drop (prompt distillation: the student's prompt has no system turn)
+  double subset = 1;                         ///< share of the training rows, by the seed's order: a smaller share lies in a larger one
 };
 
 struct TrainSpec {

@@ -2,6 +2,7 @@
 #include "run/estimate.h"
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 
 #include "base/format.h"
@@ -29,7 +30,8 @@ std::uint64_t memoryAvailable() {
 /// Tokens of the training rows; at most `kSample` rows are tokenised, the others get those lengths in turn.
 Result<std::vector<std::int64_t>> rowTokens(const job::RunSpec& spec, const models::TextParts& parts) {
   constexpr std::size_t kSample = 400;
-  RETORT_TRY(const auto rows, job::readAllRows(fs::path(spec.data.path) / spec.data.train));
+  RETORT_TRY(auto rows, job::readAllRows(fs::path(spec.data.path) / spec.data.train));
+  if (spec.data.subset < 1) rows.resize(std::max<std::size_t>(1, static_cast<std::size_t>(std::llround(spec.data.subset * static_cast<double>(rows.size())))));
   std::vector<std::int64_t> tokens;
   for (const auto& row : rows) {
     if (tokens.size() >= std::min(kSample, rows.size())) break;

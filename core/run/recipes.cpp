@@ -96,6 +96,19 @@ Result<job::RunSpec> specFromRecipe(const Workspace& workspace, const RecipeInpu
   method.steps = std::max<std::int64_t>(100, rows * defaultEpochs(rows, spec.train.batchRows) / spec.train.batchRows);
   if (spec.student.tuning == "lora") spec.train.weightDecay = 0;
   spec.methods = {method};
+  if (input.recipe == "best") {
+    // Then the student's own answers: 100 steps, 1e-4 for adapters and 5e-5 in full, half of it below a billion parameters.
+    job::MethodSpec own;
+    own.kind = "on-policy-kd";
+    own.steps = 100;
+    own.learningRate = (spec.student.tuning == "full" ? 5e-5 : 1e-4) * (config.parameters() < 1'000'000'000 ? 0.5 : 1);
+    own.loss.divergence = "reverse-kl";
+    own.loss.kdWeight = 1;
+    own.loss.source = "live";
+    own.onPolicy.every = 4;
+    own.onPolicy.maxTokens = 512;
+    spec.methods.push_back(own);
+  }
   spec.eval.every = static_cast<int>(std::max<std::int64_t>(1, method.steps / 10));
   spec.train.checkpointEvery = spec.eval.every;
   spec.eval.patience = 3;
