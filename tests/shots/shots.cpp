@@ -3,6 +3,7 @@
 #include <QDir>
 #include <QElapsedTimer>
 #include <QEventLoop>
+#include <QPushButton>
 #include <QSettings>
 #include <QTemporaryDir>
 #include <QTimer>
@@ -45,6 +46,14 @@ void settle(int ms) {
 struct Shooter {
   MainWindow& window;
   QDir out;
+  /// A dialog of the window, in its own size, light and dark.
+  void shootTop(const QString& objectName, const QString& name) {
+    for (const ThemeMode mode : {ThemeMode::Light, ThemeMode::Dark}) {
+      Theme::instance().setMode(mode);
+      settle(200);
+      if (auto* widget = window.findChild<QWidget*>(objectName)) widget->grab().save(out.filePath(QStringLiteral("%1-%2.png").arg(name, mode == ThemeMode::Dark ? QStringLiteral("dark") : QStringLiteral("light"))));
+    }
+  }
   void shoot(const QString& name) {
     for (const QSize size : {QSize(1280, 800), QSize(1920, 1080)})
       for (const ThemeMode mode : {ThemeMode::Light, ThemeMode::Dark}) {
@@ -56,6 +65,26 @@ struct Shooter {
       }
   }
 };
+
+/// A job of the whole line under way: its run's folder is one of the workspace's.
+Status addLine(const Workspace& workspace, const std::string& run, const std::string& dataset) {
+  const auto folder = workspace.jobs() / "20260301-120000-abcd";
+  RETORT_CHECK(makeFolders(folder));
+  RETORT_CHECK(writeJsonFile(folder / "spec.json", {{"schema", "retort.job/1"}, {"kind", "distil"}, {"name", "desk student"},
+                                                  {"params", {{"student", "SmolLM2-135M-Instruct"}, {"teacher", "anthropic.claude-3-5-haiku-20241022-v1:0"}, {"use", "responses"}}}}));
+  RETORT_CHECK(writeJsonFile(folder / "progress.json", {{"schema", "retort.progress/1"}, {"steps", {{"import", {{"records", 900}, {"seconds", 0.1}}}, {"dataset", {{"dataset", dataset}, {"seconds", 1.4}}},
+                                                                                                  {"student.started", {{"run", run}, {"seconds", 0.4}}}, {"evaluate", {{"report", "20260301-121500-abcd"}, {"seconds", 61.0}}},
+                                                                                                  {"export", {{"seconds", 12.0}}}}}}));
+  RETORT_TRY(auto job, job::JobFolder::open(folder));
+  const auto figures = [](double accuracy, double low, double high, double p50, double bytes) {
+    return Json{{"name", "m"}, {"accuracy", accuracy}, {"interval", {low, high}}, {"p50_ms", p50}, {"tokens_per_s", 20000 / p50}, {"bytes", bytes}};
+  };
+  Json summary = {{"teacher", figures(0.931, 0.905, 0.95, 210, 269e6)}, {"base", figures(0.127, 0.1, 0.16, 205, 269e6)}, {"student", figures(0.915, 0.886, 0.936, 118, 163e6)}, {"speedup_p50", 1.78},
+                  {"verdict", {{"sentence", "As good as the teacher within 5 %."}}}, {"exports", Json::array()}};
+  for (const char* format : {"hf", "gguf:f16", "gguf:q8_0"})
+    summary["exports"].push_back({{"format", format}, {"path", (workspace.exports() / "20260301-123000-abcd" / format).string()}, {"sha256", std::string(64, '7')}, {"verified", true}});
+  return job.finish(job::Phase::done, {}, summary);
+}
 
 int problem(const char* what, const Error& error) {
   std::fprintf(stderr, "%s: %s\n", what, error.text().c_str());
@@ -73,7 +102,9 @@ int fill(const Workspace& workspace) {
     if (!built.ok()) return problem("dataset", built.error());
     dataset = built->id;
   }
-  if (auto r = testing::addRun(workspace, "desk fast", 160, 160, job::Phase::done, dataset); !r.ok()) return problem("run", r.error());
+  const auto fast = testing::addRun(workspace, "desk fast", 160, 160, job::Phase::done, dataset);
+  if (!fast.ok()) return problem("run", fast.error());
+  if (auto s = addLine(workspace, *fast, dataset); !s.ok()) return problem("line", s.error());
   if (auto r = testing::addRun(workspace, "desk too fast a rate", 40, 160, job::Phase::failed, dataset); !r.ok()) return problem("run", r.error());
   if (auto r = testing::addRun(workspace, "desk half depth", 108, 160, job::Phase::paused, dataset); !r.ok()) return problem("run", r.error());
   if (auto r = testing::addReport(workspace); !r.ok()) return problem("report", r.error());
@@ -157,6 +188,20 @@ int main(int argc, char** argv) {
     window.showPage(QStringLiteral("export"));
     settle(900);
     shooter.shoot(QStringLiteral("export"));
+    window.showPage(QStringLiteral("distil"), QStringLiteral("job:20260301-120000-abcd"));
+    settle(900);
+    shooter.shoot(QStringLiteral("line"));
+    window.showHelp(QStringLiteral("runs"));
+    settle(200);
+    shooter.shootTop(QStringLiteral("help"), QStringLiteral("help"));
+    window.findChild<QWidget*>(QStringLiteral("help"))->close();
+    window.openAssistant(QStringLiteral("env = \"prod\""));
+    for (int step = 1; step <= 4; ++step) {
+      settle(step == 3 ? 3000 : 700);
+      shooter.shootTop(QStringLiteral("assistant"), QStringLiteral("assistant-%1").arg(step));
+      if (auto* next = window.findChild<QPushButton*>(QStringLiteral("assistantNext")); next && step < 4) next->click();
+    }
+    if (auto* dialog = window.findChild<QWidget*>(QStringLiteral("assistant"))) dialog->close();
     window.findChild<QToolButton*>(QStringLiteral("toggleJobs"))->setChecked(true);
     window.showPage(QStringLiteral("logs"));
     settle(400);

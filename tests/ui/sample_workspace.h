@@ -70,6 +70,8 @@ inline Result<std::string> addRun(const Workspace& workspace, const std::string&
   RETORT_TRY(auto folder, job::JobFolder::open(workspace.runs() / id));
   RETORT_CHECK(folder.update([&](job::State& s) { s.phase = job::Phase::training, s.stage = "Training the student", s.of = of; }, true));
   RETORT_CHECK(folder.event("phase", {{"phase", "training"}}));
+  RETORT_CHECK(folder.event("level", {{"name", "teacher"}, {"nll", 0.31}, {"rows", 64}}));
+  RETORT_CHECK(folder.event("eval", {{"step", 0}, {"nll", 2.38}, {"token_accuracy", 0.2}}));
   unsigned noise = 12345;
   for (int step = 1; step <= steps; ++step) {
     noise = noise * 1103515245u + 12345u;

@@ -171,7 +171,8 @@ class PagesTest : public QObject {
     auto* view = qobject_cast<RunsPage*>(m_window->page(QStringLiteral("runs")))->view();
     QTRY_VERIFY(view->isVisible());
     QTRY_COMPARE(view->lossChart()->series(0).size(), std::size_t(120));
-    QCOMPARE(view->lossChart()->series(1).size(), std::size_t(6));   // validation
+    QCOMPARE(view->lossChart()->series(1).size(), std::size_t(7));   // validation, at step 0 too
+    QVERIFY(view->lossChart()->hasLevel(QStringLiteral("Teacher")) && view->lossChart()->hasLevel(QStringLiteral("Base model")));
     const auto metrics = run::readMetrics(m_window->session()->workspace().runs() / *id);
     QVERIFY(metrics.ok());
     const double last = metrics->at("loss").back().value;
@@ -192,7 +193,7 @@ class PagesTest : public QObject {
     QVERIFY(view->lossChart()->exportCsv(csv));
     QFile file(csv);
     QVERIFY(file.open(QIODevice::ReadOnly));
-    QCOMPARE(file.readAll().count('\n'), 1 + 120 + 6 + 120);
+    QCOMPARE(file.readAll().count('\n'), 1 + 120 + 7 + 120);
     QVERIFY(view->lossChart()->exportPng(m_temporary.filePath(QStringLiteral("loss.png"))));
     QVERIFY(view->lossChart()->exportSvg(m_temporary.filePath(QStringLiteral("loss.svg"))));
   }

@@ -40,6 +40,7 @@ Assistant::Assistant(Session* session, const QString& filter, QWidget* parent) :
   column->addWidget(m_banner);
   column->addSpacing(4);
   column->addWidget(m_stack, 1);
+  column->addSpacing(4);
   auto* row = new QHBoxLayout;
   row->setSpacing(8);
   row->addStretch();

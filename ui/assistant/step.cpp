@@ -10,10 +10,10 @@ namespace retort::ui {
 namespace {
 
 /// Labels are buddies of their fields, so that a mnemonic or a screen reader finds the field.
-QLabel* label(const QString& text, QWidget* buddy) {
+QLabel* label(const QString& text, QWidget* buddy, int width) {
   auto* l = new PlainLabel(text);
   l->setMuted(true);
-  l->setMinimumWidth(130);
+  l->setMinimumWidth(width);
   l->setBuddy(buddy);
   return l;
 }
@@ -44,7 +44,7 @@ QLineEdit* AssistantStep::addLine(QFormLayout* form, const QString& name, const 
   edit->setObjectName(QLatin1String(objectName));
   edit->setAccessibleName(name);
   edit->setPlaceholderText(hint);
-  form->addRow(label(name, edit), edit);
+  form->addRow(label(name, edit, m_labelWidth), edit);
   return edit;
 }
 
@@ -54,7 +54,7 @@ QComboBox* AssistantStep::addCombo(QFormLayout* form, const QString& name, const
   box->setAccessibleName(name);
   box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
   box->setMinimumContentsLength(18);
-  form->addRow(label(name, box), box);
+  form->addRow(label(name, box, m_labelWidth), box);
   return box;
 }
 
@@ -69,7 +69,7 @@ QLineEdit* AssistantStep::addPath(QFormLayout* form, const QString& name, const 
   row->setSpacing(8);
   row->addWidget(edit, 1);
   row->addWidget(browse);
-  form->addRow(label(name, edit), row);
+  form->addRow(label(name, edit, m_labelWidth), row);
   connect(browse, &QPushButton::clicked, this, [this, edit, name, folder] {
     auto* dialog = new QFileDialog(this, name, edit->text(), folder ? QString() : tr("Conversations (*.jsonl *.json)"));
     dialog->setAttribute(Qt::WA_DeleteOnClose);

@@ -39,6 +39,7 @@ class AssistantStep : public QWidget {
   [[nodiscard]] Session* session() const { return m_session; }
   [[nodiscard]] QVBoxLayout* column() const { return m_column; }
   QFormLayout* addForm();
+  void setLabelWidth(int pixels) { m_labelWidth = pixels; }   ///< of the labels added after this
   QLineEdit* addLine(QFormLayout* form, const QString& name, const char* objectName, const QString& hint = {});
   QComboBox* addCombo(QFormLayout* form, const QString& name, const char* objectName);
   /// A line for a file's path with a button that chooses it; `folder` chooses a folder.
@@ -48,6 +49,7 @@ class AssistantStep : public QWidget {
   Session* m_session;
   QString m_title, m_lead;
   QVBoxLayout* m_column;
+  int m_labelWidth = 130;
 };
 
 /// An error about one field of the window.

@@ -43,6 +43,7 @@ Result<std::vector<std::string>> fieldsOf(const Workspace& workspace, const Wish
 
 StudentStep::StudentStep(Session* session, QWidget* parent)
     : AssistantStep(session, QStringLiteral("studentStep"), tr("Student"), tr("Which model shall learn, and how? The dry run counts what it takes on this machine before anything is started."), parent) {
+  setLabelWidth(60);
   auto* row = new QHBoxLayout;
   row->setSpacing(24);
   row->addWidget(makeForm(), 1);
@@ -76,11 +77,14 @@ QWidget* StudentStep::makeForm() {
     radio->setObjectName(QStringLiteral("stepRecipe_%1").arg(QLatin1String(kRecipes[i])));
     radio->setAccessibleDescription(words[i]);
     m_recipe->addButton(radio, i);
-    side->addWidget(radio);
+    auto* choice = new QVBoxLayout;
+    choice->setSpacing(0);
+    choice->addWidget(radio);
     auto* note = caption(words[i], box);
     note->setIndent(26);
     note->setWordWrap(true);
-    side->addWidget(note);
+    choice->addWidget(note);
+    side->addLayout(choice);
   }
   m_recipe->button(0)->setChecked(true);
   side->addSpacing(8);

@@ -184,7 +184,8 @@ void ScatterPlot::paintEvent(QPaintEvent*) {
     p.setFont(theme.font(Type::Caption));
     const int w = QFontMetrics(p.font()).horizontalAdvance(dot.name);
     const bool leftSide = where.x() + radius + 6 + w > width();
-    p.drawText(leftSide ? QPointF(where.x() - radius - 6 - w, where.y() + 4) : QPointF(where.x() + radius + 6, where.y() + 4), dot.name);
+    const double base = where.y() - 4;   // above a level line that goes through the dot
+    p.drawText(leftSide ? QPointF(where.x() - radius - 6 - w, base) : QPointF(where.x() + radius + 6, base), dot.name);
   }
 }
 

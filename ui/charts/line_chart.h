@@ -43,6 +43,8 @@ class LineChart : public QWidget {
   void flush();
   [[nodiscard]] int drawnPoints(int line) const;
 
+  /// All points side by side in a table of its own, for reading without seeing the curve.
+  void showValues();
   bool exportPng(const QString& path, int width = 1600, int height = 900);
   bool exportSvg(const QString& path, int width = 1200, int height = 675);
   /// All points of all lines: line, x, y, smoothed; C locale.

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "ui/shell/theme.h"
+#include "ui/widgets/text.h"
 
 namespace retort::ui {
 namespace {
@@ -36,8 +37,10 @@ void LossChart::take(const job::Event& event) {
   } else if (event.type == "eval") {
     append(m_validation, step, eventNumber(event, "nll"));
     if (step == 0) setLevel(tr("Base model"), eventNumber(event, "nll"), kBaseSeries);   // the student before training, on the same rows
-  } else if (event.type == "level" && event.body.value("name", Json()) == "teacher") {
-    setLevel(tr("Teacher"), eventNumber(event, "nll"), kTeacherSeries);
+  } else if (event.type == "level" && event.body.contains("name") && event.body["name"].is_string()) {
+    // "teacher", or "teacher NAME" where there are several
+    const QString name = qs(event.body["name"].get<std::string>());
+    if (name.startsWith(QLatin1String("teacher"))) setLevel((tr("Teacher") + QLatin1Char(' ') + name.mid(8)).trimmed(), eventNumber(event, "nll"), kTeacherSeries);
   } else if (event.type == "restart" && event.body.contains("from_step")) {
     truncateAfter(eventNumber(event, "from_step"));
   }

@@ -37,6 +37,11 @@ Page::Page(Session* session, const QString& objectName, const QString& title, QW
   m_column->addWidget(m_bodies, 1);
 }
 
+void Page::takeFocus() {
+  if (m_first && m_first->isVisibleTo(this)) m_first->setFocus(Qt::OtherFocusReason);
+  else setFocus(Qt::OtherFocusReason);
+}
+
 void Page::setBody(QWidget* body) {
   if (m_bodies->currentWidget() != body) m_bodies->setCurrentWidget(body);
 }

@@ -20,6 +20,8 @@ class Page : public QWidget {
   /// Shows one thing of the page (a run's id, a report's id, a filter); empty for the page itself.
   virtual void open(const QString& argument) { Q_UNUSED(argument); }
   [[nodiscard]] Banner* banner() const { return m_banner; }
+  /// Puts the keys where the page wants them first. (A focus proxy would do so too, but Tab would then skip what stands before it.)
+  void takeFocus();
 
  Q_SIGNALS:
   /// Asks the window to show another page.
@@ -27,6 +29,7 @@ class Page : public QWidget {
 
  protected:
   [[nodiscard]] Session* session() const { return m_session; }
+  void setFirstFocus(QWidget* widget) { m_first = widget; }
   void setState(const QString& text) { m_state->setText(text); }
   void setTitle(const QString& text) { m_title->setText(text); }
   /// Adds a button at the right end of the title row.
@@ -44,6 +47,7 @@ class Page : public QWidget {
   QHBoxLayout *m_actions, *m_leading;
   Banner* m_banner;
   QStackedWidget* m_bodies;
+  QPointer<QWidget> m_first;
 };
 
 /// Grey blocks in the shape of a table while its first rows are awaited.

@@ -43,7 +43,7 @@ HelpWindow::HelpWindow(QWidget* parent) : QDialog(parent) {
   m_text->setAccessibleName(tr("Help text"));
   m_text->setOpenLinks(false);
   m_text->setFrameShape(QFrame::NoFrame);
-  m_text->document()->setDocumentMargin(20);
+  m_text->document()->setDocumentMargin(24);
   m_text->document()->setDefaultFont(Theme::instance().font(Type::Body));
   row->addWidget(m_list);
   row->addWidget(m_text, 1);

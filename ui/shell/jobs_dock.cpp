@@ -98,10 +98,6 @@ QWidget* JobsDock::makeItem(const Item& item) {
   title->setElided(Qt::ElideRight);
   title->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
   row->addWidget(title, 1);
-  const PhaseLook look = phaseLook(item.state.phase);
-  auto* chip = new Chip(box);
-  chip->set(look.text, look.icon, look.role);
-  row->addWidget(chip);
   const job::Phase phase = item.state.phase;
   if (!job::isActive(phase) && phase != job::Phase::done && phase != job::Phase::queued) row->addWidget(asker(item, QStringLiteral("resume"), tr("Resume %1").arg(item.title), "resume", box));
   if (!job::isFinal(phase)) row->addWidget(asker(item, QStringLiteral("stop"), tr("Stop %1").arg(item.title), "stop-save", box));
@@ -112,6 +108,10 @@ QWidget* JobsDock::makeItem(const Item& item) {
     row->addWidget(open);
   }
   column->addLayout(row);
+  const PhaseLook look = phaseLook(item.state.phase);
+  auto* chip = new Chip(box);
+  chip->set(look.text, look.icon, look.role);
+  column->addWidget(chip, 0, Qt::AlignLeft);
   if (!job::isFinal(phase)) {
     auto* line = new ProgressLine(box);
     line->set(item.state.step, item.state.of > 0 ? item.state.of : 1, stateLine(item.state));

@@ -236,7 +236,7 @@ void MainWindow::showPage(const QString& name, const QString& argument) {
       connect(entry.page, &Page::navigate, this, &MainWindow::showPage);
     }
     m_stack->setCurrentWidget(entry.page);
-    entry.page->setFocus(Qt::OtherFocusReason);   // each page says by its proxy where keys go first
+    entry.page->takeFocus();
     entry.button->setChecked(true);
     if (!argument.isEmpty()) entry.page->open(argument);
     settings()->setValue(QStringLiteral("page"), name);

@@ -72,8 +72,8 @@ void MainWindow::walkPanes(int by) {
     if (panes[at] == m_rail) {
       for (const Entry& entry : m_entries)
         if (entry.button->isChecked()) first = entry.button;
-    } else if (panes[at] == m_stack) {
-      first = m_stack->currentWidget();
+    } else if (auto* page = panes[at] == m_stack ? qobject_cast<Page*>(m_stack->currentWidget()) : nullptr) {
+      return page->takeFocus();
     } else {
       for (QWidget* w : panes[at]->findChildren<QWidget*>())
         if (!first && w->isVisible() && w->isEnabled() && w->focusPolicy() & Qt::TabFocus) first = w;

@@ -20,7 +20,7 @@ void repolish(QWidget* widget) {
 QPushButton* button(const QString& text, const QString& objectName, const QString& iconName, QWidget* parent) {
   auto* b = new QPushButton(iconName.isEmpty() ? text : QLatin1Char(' ') + text, parent);   // style sheets know no gap behind an icon
   b->setObjectName(objectName);
-  b->setAccessibleName(text);
+  b->setAccessibleName(QString(text).remove(QLatin1Char('&')));   // the mnemonic's mark is not spoken
   if (!iconName.isEmpty()) b->setIcon(icon(iconName, Role::Text));
   b->setIconSize({16, 16});
   b->setSizePolicy(QSizePolicy::Maximum, QSizePolicy::Fixed);

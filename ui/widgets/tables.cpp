@@ -13,6 +13,9 @@
 #include "ui/widgets/text.h"
 
 namespace retort::ui {
+namespace {
+constexpr int kLeast = 60;
+}
 
 TableView::TableView(const QString& name, const QString& objectName, QWidget* parent) : QTableView(parent) {
   setObjectName(objectName);
@@ -111,7 +114,8 @@ void TableView::spread() {
     if (isColumnHidden(c) != hide) setColumnHidden(c, hide);
     if (c != m_stretch && !hide) others += columnWidth(c);
   }
-  setColumnWidth(m_stretch, std::max(m_least, viewport()->width() - others));
+  // Where nothing more can give way, the stretched column does: better a short text than one beyond the edge.
+  setColumnWidth(m_stretch, std::max(m_givingWay.isEmpty() ? m_least : kLeast, viewport()->width() - others));
 }
 
 void TableView::resizeEvent(QResizeEvent* event) {

@@ -84,7 +84,7 @@ BuildPanel::BuildPanel(Session* session, const QString& filter, QWidget* parent)
   auto* row = new QHBoxLayout;
   row->addStretch();
   m_cancel = button(tr("Cancel"), QStringLiteral("cancelBuild"), {}, this);
-  m_build = primaryButton(tr("Build dataset"), QStringLiteral("startBuild"), {}, this);
+  m_build = primaryButton(tr("&Build dataset"), QStringLiteral("startBuild"), {}, this);
   m_build->setDefault(true);
   row->addWidget(m_cancel);
   row->addWidget(m_build);

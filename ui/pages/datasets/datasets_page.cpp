@@ -13,7 +13,7 @@
 namespace retort::ui {
 
 DatasetsPage::DatasetsPage(Session* session, QWidget* parent) : Page(session, QStringLiteral("datasets"), tr("Datasets"), parent) {
-  m_new = primaryButton(tr("Build dataset"), QStringLiteral("newDataset"), QStringLiteral("add"), this);
+  m_new = primaryButton(tr("&Build dataset"), QStringLiteral("newDataset"), QStringLiteral("add"), this);
   addAction(m_new);
   connect(m_new, &QPushButton::clicked, this, [this] { build({}); });
   m_job = new JobBar(session, {"dataset"}, this);
@@ -38,7 +38,7 @@ DatasetsPage::DatasetsPage(Session* session, QWidget* parent) : Page(session, QS
   m_table->setNumeric({1, 2});
   m_table->setWidths({170, 100, 100, 0, 150});
   inside->addWidget(m_table);
-  setFocusProxy(m_table);
+  setFirstFocus(m_table);
   split->addWidget(listCard);
   split->addWidget(makeCard());
   split->setStretchFactor(0, 1);
@@ -64,7 +64,7 @@ QWidget* DatasetsPage::makeCard() {
   m_name->setElided(Qt::ElideRight);
   m_name->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
   head->addWidget(m_name, 1);
-  m_distil = button(tr("Distil from it"), QStringLiteral("distilDataset"), QStringLiteral("distil"), m_card);
+  m_distil = button(tr("&Distil from it"), QStringLiteral("distilDataset"), QStringLiteral("distil"), m_card);
   head->addWidget(m_distil);
   column->addLayout(head);
   m_split = new ShareBar(m_card);

@@ -89,11 +89,11 @@ DistilPage::DistilPage(Session* session, QWidget* parent) : Page(session, QStrin
   m_job->setOpen(tr("Watch"));
   column()->insertWidget(2, m_job);
   connect(m_job, &JobBar::openWanted, this, [this](const QString& id) { open(QStringLiteral("job:") + id); });
-  m_assistant = button(tr("Distil…"), QStringLiteral("openAssistant"), QStringLiteral("distil"), this);
+  m_assistant = button(tr("&Distil…"), QStringLiteral("openAssistant"), QStringLiteral("distil"), this);
   m_assistant->setToolTip(tr("The whole line in four steps, from records to verified files (Ctrl+Shift+D)"));
   addAction(m_assistant);
   connect(m_assistant, &QPushButton::clicked, this, [this] { Q_EMIT navigate(QStringLiteral("assistant"), {}); });
-  m_start = primaryButton(tr("Start run"), QStringLiteral("startRun"), QStringLiteral("play"), this);
+  m_start = primaryButton(tr("&Start run"), QStringLiteral("startRun"), QStringLiteral("play"), this);
   m_start->setEnabled(false);
   addAction(m_start);
   connect(m_start, &QPushButton::clicked, this, &DistilPage::start);
@@ -135,6 +135,7 @@ QWidget* DistilPage::makeForm() {
   outer->setContentsMargins(1, 1, 1, 1);
   auto* scroll = new QScrollArea(card);
   scroll->setWidgetResizable(true);
+  scroll->setFocusPolicy(Qt::NoFocus);   // what is inside is reached by Tab and comes into view
   scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
   auto* holder = new QWidget(scroll);
   auto* column = new QVBoxLayout(holder);

@@ -35,6 +35,7 @@ LineView::LineView(Session* session, QWidget* parent) : QWidget(parent), m_sessi
   outer->addWidget(m_banner);
   auto* scroll = new QScrollArea(this);
   scroll->setWidgetResizable(true);
+  scroll->setFocusPolicy(Qt::NoFocus);   // what is inside is reached by Tab and comes into view
   auto* holder = new QWidget(scroll);
   auto* column = new QVBoxLayout(holder);
   column->setContentsMargins(0, 0, 0, 0);
@@ -90,6 +91,10 @@ LineView::LineView(Session* session, QWidget* parent) : QWidget(parent), m_sessi
   scroll->setWidget(holder);
   outer->addWidget(scroll, 1);
   connect(session, &Session::runsChanged, this, &LineView::refresh);
+  connect(&Theme::instance(), &Theme::changed, this, [this] {
+    m_resultShown = false;   // cells and icons keep the colours they were given
+    refresh();
+  });
 }
 
 QWidget* LineView::makeHead() {
@@ -107,8 +112,8 @@ QWidget* LineView::makeHead() {
   m_about->setElided(Qt::ElideRight);
   m_about->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
   row->addWidget(m_about, 1);
-  m_resume = button(tr("Resume"), QStringLiteral("resumeLine"), QStringLiteral("resume"), head);
-  m_stop = button(tr("Stop"), QStringLiteral("stopLine"), QStringLiteral("stop"), head);
+  m_resume = button(tr("&Resume"), QStringLiteral("resumeLine"), QStringLiteral("resume"), head);
+  m_stop = button(tr("S&top"), QStringLiteral("stopLine"), QStringLiteral("stop"), head);
   m_stop->setToolTip(tr("What is finished stays; Resume goes on from there"));
   row->addWidget(m_resume);
   row->addWidget(m_stop);

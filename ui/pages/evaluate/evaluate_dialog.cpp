@@ -55,7 +55,7 @@ EvaluateDialog::EvaluateDialog(Session* session, const QString& run, QWidget* pa
   auto* row = new QHBoxLayout;
   row->addStretch();
   auto* cancel = button(tr("Cancel"), QStringLiteral("cancelEvaluate"), {}, this);
-  m_start = primaryButton(tr("Start evaluation"), QStringLiteral("startEvaluate"), {}, this);
+  m_start = primaryButton(tr("&Start evaluation"), QStringLiteral("startEvaluate"), {}, this);
   m_start->setDefault(true);
   m_start->setEnabled(false);
   row->addWidget(cancel);

@@ -52,10 +52,10 @@ EvaluatePage::EvaluatePage(Session* session, QWidget* parent) : Page(session, QS
   m_choice->setAccessibleName(tr("Report"));
   m_choice->setMinimumWidth(240);
   addAction(m_choice);
-  m_html = button(tr("Open report"), QStringLiteral("openReport"), {}, this);
+  m_html = button(tr("Open &report"), QStringLiteral("openReport"), {}, this);
   m_html->setToolTip(tr("Opens report.html in the browser"));
   addAction(m_html);
-  m_new = primaryButton(tr("New evaluation"), QStringLiteral("newEvaluation"), QStringLiteral("evaluate"), this);
+  m_new = primaryButton(tr("&New evaluation"), QStringLiteral("newEvaluation"), QStringLiteral("evaluate"), this);
   addAction(m_new);
   m_job = new JobBar(session, {"evaluate"}, this);
   column()->insertWidget(2, m_job);
@@ -65,7 +65,7 @@ EvaluatePage::EvaluatePage(Session* session, QWidget* parent) : Page(session, QS
   addBody(m_skeleton);
   m_body = makeReport();
   addBody(m_body);
-  setFocusProxy(m_models);
+  setFirstFocus(m_models);
   connect(m_empty, &EmptyState::actionTriggered, this, [this] { newEvaluation({}); });
   connect(m_new, &QPushButton::clicked, this, [this] { newEvaluation({}); });
   connect(m_choice, &QComboBox::activated, this, [this] { load(m_choice->currentData().toString()); });
@@ -87,6 +87,7 @@ EvaluatePage::EvaluatePage(Session* session, QWidget* parent) : Page(session, QS
 QWidget* EvaluatePage::makeReport() {
   auto* scroll = new QScrollArea(this);
   scroll->setWidgetResizable(true);
+  scroll->setFocusPolicy(Qt::NoFocus);   // what is inside is reached by Tab and comes into view
   auto* holder = new QWidget(scroll);
   auto* column = new QVBoxLayout(holder);
   column->setContentsMargins(0, 0, 0, 0);

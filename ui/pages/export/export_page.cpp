@@ -131,6 +131,7 @@ QWidget* ExportPage::makeForm() {
   grid->setContentsMargins(0, 0, 8, 0);
   auto* scroll = new QScrollArea(card);
   scroll->setWidgetResizable(true);
+  scroll->setFocusPolicy(Qt::NoFocus);   // what is inside is reached by Tab and comes into view
   scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
   auto* inner = new QWidget(scroll);
   auto* innerColumn = new QVBoxLayout(inner);
@@ -159,6 +160,7 @@ QWidget* ExportPage::makeList() {
   outer->setContentsMargins(0, 0, 0, 0);
   auto* scroll = new QScrollArea(holder);
   scroll->setWidgetResizable(true);
+  scroll->setFocusPolicy(Qt::NoFocus);   // what is inside is reached by Tab and comes into view
   scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
   m_list = new QWidget(scroll);
   m_cards = new QVBoxLayout(m_list);

@@ -25,7 +25,7 @@ constexpr int kTypingMs = 200;
 
 LogsPage::LogsPage(Session* session, QWidget* parent) : Page(session, QStringLiteral("logs"), tr("Logs"), parent) {
   setAcceptDrops(true);
-  m_import = button(tr("Import logs"), QStringLiteral("importLogs"), QStringLiteral("import"), this);
+  m_import = button(tr("&Import logs"), QStringLiteral("importLogs"), QStringLiteral("import"), this);
   auto* menu = new QMenu(m_import);
   menu->addAction(icon(QStringLiteral("logs")), tr("Files…"), this, [this] { chooseFiles(false); });
   menu->addAction(icon(QStringLiteral("folder")), tr("Folder…"), this, [this] { chooseFiles(true); });
@@ -34,11 +34,11 @@ LogsPage::LogsPage(Session* session, QWidget* parent) : Page(session, QStringLit
   m_import->setMenu(menu);
   m_import->setProperty("menu", true);
   addAction(m_import);
-  m_distil = button(tr("Distil…"), QStringLiteral("distilLogs"), QStringLiteral("distil"), this);
+  m_distil = button(tr("&Distil…"), QStringLiteral("distilLogs"), QStringLiteral("distil"), this);
   m_distil->setToolTip(tr("The whole line in four steps: from the records that match to verified files (Ctrl+Shift+D)"));
   addAction(m_distil);
   connect(m_distil, &QPushButton::clicked, this, [this] { Q_EMIT navigate(QStringLiteral("assistant"), m_box->text()); });
-  m_dataset = primaryButton(tr("Build dataset"), QStringLiteral("buildDataset"), QStringLiteral("datasets"), this);
+  m_dataset = primaryButton(tr("&Build dataset"), QStringLiteral("buildDataset"), QStringLiteral("datasets"), this);
   m_dataset->setToolTip(tr("Makes a dataset of the records that match"));
   addAction(m_dataset);
   connect(m_dataset, &QPushButton::clicked, this, [this] { Q_EMIT navigate(QStringLiteral("datasets"), QStringLiteral("build:") + m_box->text()); });
@@ -99,11 +99,11 @@ void LogsPage::build() {
   m_model = new LogTableModel(this);
   m_table = new TableView(tr("Records"), QStringLiteral("recordTable"), m_split);
   m_table->setModel(m_model);
-  m_table->setWidths({128, 240, 132, 66, 72, 100, 84});
-  m_table->setStretchColumn(LogTableModel::Prompt, 220);
+  m_table->setWidths({142, 240, 140, 66, 72, 100, 84});
+  m_table->setStretchColumn(LogTableModel::Prompt, 200);
   m_table->setGivingWay({LogTableModel::Latency, LogTableModel::OutTokens, LogTableModel::InTokens, LogTableModel::Status, LogTableModel::Model});
   m_table->setSortable();
-  setFocusProxy(m_table);
+  setFirstFocus(m_table);
   m_pane = new RecordPane(m_split);
   m_pane->setMinimumWidth(220);
   m_split->addWidget(m_facets);
@@ -112,7 +112,7 @@ void LogsPage::build() {
   m_split->setStretchFactor(0, 0);
   m_split->setStretchFactor(1, 1);
   m_split->setStretchFactor(2, 0);
-  m_split->setSizes({204, 600, 330});
+  m_split->setSizes({204, 620, 306});
   auto* frame = new Card(m_browser);
   auto* inside = new QVBoxLayout(frame);
   inside->setContentsMargins(1, 1, 1, 1);

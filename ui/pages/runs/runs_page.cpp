@@ -17,7 +17,7 @@ RunsPage::RunsPage(Session* session, QWidget* parent) : Page(session, QStringLit
   leading()->addWidget(m_back);
   m_back->hide();
   connect(m_back, &QToolButton::clicked, this, &RunsPage::showList);
-  m_new = primaryButton(tr("New run"), QStringLiteral("newRun"), QStringLiteral("distil"), this);
+  m_new = primaryButton(tr("&New run"), QStringLiteral("newRun"), QStringLiteral("distil"), this);
   addAction(m_new);
   connect(m_new, &QPushButton::clicked, this, [this] { Q_EMIT navigate(QStringLiteral("distil"), {}); });
 
@@ -34,12 +34,12 @@ RunsPage::RunsPage(Session* session, QWidget* parent) : Page(session, QStringLit
   m_table->setModel(m_model);
   m_table->setItemDelegate(new RunCellDelegate(m_table));
   m_table->verticalHeader()->setDefaultSectionSize(32);
-  m_table->setWidths({140, 128, 104, 84, 96, 128, 88, 82, 112, 132});
+  m_table->setWidths({140, 142, 104, 84, 96, 136, 96, 82, 104, 150});
   m_table->setStretchColumn(RunTableModel::Name, 126);
-  m_table->setGivingWay({RunTableModel::Started, RunTableModel::Method, RunTableModel::Time, RunTableModel::Teacher});
+  m_table->setGivingWay({RunTableModel::Method, RunTableModel::Teacher, RunTableModel::Started, RunTableModel::Time, RunTableModel::Student});
   m_table->setSortable();
   inside->addWidget(m_table);
-  setFocusProxy(m_table);
+  setFirstFocus(m_table);
   m_list = card;
   addBody(m_list);
   m_view = new RunView(session, this);

@@ -39,9 +39,9 @@ StartPage::StartPage(const QStringList& recent, QWidget* parent) : QWidget(paren
   column->addSpacing(16);
   auto* row = new QHBoxLayout;
   row->setSpacing(8);
-  auto* sample = primaryButton(tr("Open the sample project"), QStringLiteral("openSample"), {}, this);
-  auto* folder = button(tr("Open a folder…"), QStringLiteral("openFolder"), QStringLiteral("folder"), this);
-  auto* distil = button(tr("Distil your logs…"), QStringLiteral("startDistil"), QStringLiteral("distil"), this);
+  auto* sample = primaryButton(tr("Open the &sample project"), QStringLiteral("openSample"), {}, this);
+  auto* folder = button(tr("&Open a folder…"), QStringLiteral("openFolder"), QStringLiteral("folder"), this);
+  auto* distil = button(tr("&Distil your logs…"), QStringLiteral("startDistil"), QStringLiteral("distil"), this);
   distil->setToolTip(tr("Makes a new project and goes the whole way in four steps (Ctrl+Shift+D)"));
   row->addWidget(sample);
   row->addWidget(distil);
