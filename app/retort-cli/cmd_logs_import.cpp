@@ -138,7 +138,7 @@ const Registration r1{{"logs", "import", "logs import PATH|s3://BUCKET/PREFIX…
                        "Imports logs of any known format; continues where it stopped.",
                        {{"--format", "F", "read as this format; else recognised by content"}, {"--map", "FILE", "JSON paths of an unknown format; remembered in the workspace"},
                         {"--since", "T", "only records from this time on; of object storage only such hour folders are opened"}, {"--until", "T", "only records before this time"},
-                        {"--where", "FILTER", "only records that match"}, {"--workers", "N", "parse threads; else one fewer than cores"}}, import}};
+                        {"--where", "FILTER", "only records that match"}, {"--workers", "N", "parse threads; else one fewer than cores, at least two where there are two"}}, import}};
 const Registration r2{{"logs", "models", "logs models [--set ID=MODEL]…", "Lists model ids as logged and what they are called; names one.", {{"--set", "ID=MODEL", "a name in the workspace's table; a final * in ID stands for any rest"}}, models}};
 const JobRegistration j1("import", importJob);
 
