@@ -1,6 +1,9 @@
 // A tree of depth four: system, number of tokens, first token, groups.
 #include "logs/family_tree.h"
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include <algorithm>
 
 #include "base/hash.h"
@@ -26,6 +29,20 @@ std::string edgeOf(const std::vector<std::string_view>& tokens, bool isFirst) {
   if (tokens.size() < FamilyTree::kEdge) return {};
   const auto edge = isFirst ? std::span(tokens).first(FamilyTree::kEdge) : std::span(tokens).last(FamilyTree::kEdge);
   return std::any_of(edge.begin(), edge.end(), isMasked) ? std::string() : joined(edge);
+}
+
+/// 64 bits stand for a token: 64 groups of 256 tokens are compared for one record. What varies is 0 and equals nothing.
+std::vector<std::uint64_t> hashesOf(const std::vector<std::string_view>& tokens) {
+  std::vector<std::uint64_t> hashes;
+  hashes.reserve(tokens.size());
+  for (const auto token : tokens) hashes.push_back(token == kMask ? 0 : XXH3_64bits(token.data(), token.size()) | 1);
+  return hashes;
+}
+
+std::size_t equalPlaces(const std::vector<std::uint64_t>& a, const std::vector<std::uint64_t>& b) {
+  std::size_t equal = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) equal += a[i] == b[i] && b[i] != 0;
+  return equal;
 }
 
 std::string firstKey(const std::vector<std::string_view>& tokens) {
@@ -70,6 +87,7 @@ std::int64_t FamilyTree::found(System& system, std::size_t index, const std::vec
   if (!isOther) {
     group.founder = joined(tokens);
     group.tokens.assign(tokens.begin(), tokens.end());
+    group.hashes = hashesOf(tokens);
   }
   m_groups.push_back(std::move(group));
   if (isOther) system.other = m_groups.back().code;
@@ -81,20 +99,20 @@ std::int64_t FamilyTree::place(std::string_view systemText, std::string_view use
   System& system = systemOf(systemText);
   const std::size_t index = m_byText[system.text];
   const auto tokens = templateTokens(user);
+  const auto hashes = hashesOf(tokens);
   const auto leaf = system.leaves.find({tokens.size(), firstKey(tokens)});
   if (leaf != system.leaves.end()) {
     std::size_t best = 0, bestGroup = 0;
     bool hasBest = false;
     for (const auto g : leaf->second.groups) {
       const Group& group = m_groups[g];
-      std::size_t equal = 0;
-      for (std::size_t i = 0; i < tokens.size(); ++i) equal += group.tokens[i] == tokens[i] && tokens[i] != kMask;
+      const std::size_t equal = equalPlaces(group.hashes, hashes);
       if (!hasBest || equal > best) best = equal, bestGroup = g, hasBest = true;
     }
     if (hasBest && best * 2 >= tokens.size()) {
       Group& group = m_groups[bestGroup];
       for (std::size_t i = 0; i < tokens.size(); ++i)
-        if (group.tokens[i] != tokens[i] && group.tokens[i] != kMask) group.tokens[i] = kMask, group.isChanged = true;
+        if (group.hashes[i] != hashes[i] && group.hashes[i] != 0) group.tokens[i] = kMask, group.hashes[i] = 0, group.isChanged = true;
       return group.code;
     }
   }
@@ -113,7 +131,7 @@ void FamilyTree::restore(std::string_view systemText, std::string_view founder, 
   found(system, m_byText[system.text], tokens, isOther);
   Group& group = m_groups.back();
   const auto wide = templateTokens(tmpl);
-  if (wide.size() == tokens.size()) group.tokens.assign(wide.begin(), wide.end());
+  if (wide.size() == tokens.size()) group.tokens.assign(wide.begin(), wide.end()), group.hashes = hashesOf(wide);
   group.isChanged = false;
 }
 

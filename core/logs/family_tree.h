@@ -17,6 +17,7 @@ class FamilyTree {
     std::size_t system = 0;                  ///< into systems()
     std::string founder;                     ///< tokens of its first record, joined by blanks
     std::vector<std::string> tokens;         ///< its template, which widens
+    std::vector<std::uint64_t> hashes;       ///< of its tokens; 0 for what varies
     bool isChanged = false;                  ///< since the last time it was stored
     bool isOther = false;                    ///< what found no place in the system's groups
     [[nodiscard]] std::string id() const;    ///< 12 hex digits; of `other`: "other"

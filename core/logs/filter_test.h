@@ -26,6 +26,8 @@ class Pattern {
   ~Pattern();
   /// False also where a limit was hit.
   [[nodiscard]] bool isFoundIn(std::string_view text) const;
+  /// Place and length of the first match.
+  [[nodiscard]] std::optional<std::pair<std::size_t, std::size_t>> find(std::string_view text) const;
 
  private:
   Pattern() = default;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstring>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -14,6 +15,7 @@
 #include "base/paths.h"
 #include "logs/block_sample.h"
 #include "logs/log_schema.h"
+#include "store/people_db.h"
 #include "logs/model_alias.h"
 
 namespace retort::logs {
@@ -116,6 +118,7 @@ struct ImportWriter::State {
 
   store::Statement putBlock, putRow, putSpill, putKey, putValue, putReject, putDelta, putHigh, findKey, findRow, updateFile;
 
+  std::unordered_set<std::string> purged;      ///< request keys that retort.db remembers
   std::uint32_t nextId = 0;
   std::int64_t blockCodec = kPlainCodec;
   bool hasIndex = false;                       ///< duplicates are found by the unique index; else by the table in memory
@@ -189,6 +192,11 @@ Result<std::unique_ptr<ImportWriter>> ImportWriter::open(const std::filesystem::
   RETORT_CHECK(state->prepare());
   RETORT_CHECK(state->loadDictionary());
   RETORT_CHECK(state->loadKeys());
+  std::error_code ignored;
+  if (std::filesystem::exists(logsDb.parent_path() / "retort.db", ignored)) {
+    RETORT_TRY(const auto people, store::PeopleDb::open(logsDb.parent_path() / "retort.db", true));
+    RETORT_CHECK(people.forEachPurged([&](std::string_view key) { return state->purged.emplace(key), true; }));
+  }
   return std::unique_ptr<ImportWriter>(new ImportWriter(std::move(state)));
 }
 
@@ -497,6 +505,12 @@ Status ImportWriter::add(ParsedChunk& parsed) {
           if (progress.file == document.file && progress.mode == FileMode::lines) progress.offset = document.offset, progress.line = document.line - 1;
     } else {
       const ParsedRow& row = parsed.rows[outcome.index];
+      // What was purged never comes back.
+      if (!s.purged.empty() && s.purged.contains(row.key)) {
+        ++file.filtered;
+        ++s.summary.filtered;
+        continue;
+      }
       RETORT_TRY(const auto old, s.findDuplicate(row.key));
       if (old != kNone) {
         s.findRow.bind(1, std::int64_t(old));

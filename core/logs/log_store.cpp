@@ -365,6 +365,22 @@ Status LogStore::forEachCall(const IdSet& ids, std::stop_token stop, const std::
   });
 }
 
+Status LogStore::forEachLine(const IdSet& ids, std::stop_token stop, const std::function<bool(std::string_view)>& skip, bool isRaw,
+                             const std::function<Result<bool>(std::uint32_t, Call*, std::string_view)>& visit) const {
+  LineParser parser;
+  Call call;
+  const auto snapshot = m_state->now();
+  return m_state->forEach(ids & snapshot->live, stop, [&](std::uint32_t id, const State::Parts& parts) -> Result<bool> {
+    // A body beside the line may hold what the line does not.
+    if (skip(parts.line) && parts.spills.empty()) return true;
+    if (isRaw) return visit(id, nullptr, parts.line);
+    ParseReject why{};
+    const bool isGood = State::parseCall(parts, parser, call, why);
+    call.record.id = id;
+    return visit(id, isGood ? &call : nullptr, parts.line);
+  });
+}
+
 Result<std::string> LogStore::rawLine(std::uint32_t id) const {
   RETORT_TRY(auto parts, m_state->parts(id));
   return std::move(parts.line);

@@ -214,6 +214,14 @@ Result<bool> PeopleDb::isPurged(std::string_view key) const {
   return query.step();
 }
 
+Status PeopleDb::forEachPurged(const std::function<bool(std::string_view)>& visit) const {
+  RETORT_TRY(auto query, m_db.prepare("SELECT rid FROM purged ORDER BY rid"));
+  while (true) {
+    RETORT_TRY(const bool row, query.step());
+    if (!row || !visit(query.blob(0))) return {};
+  }
+}
+
 Result<std::int64_t> PeopleDb::purgedCount() const {
   RETORT_TRY(const auto n, m_db.integer("SELECT count(*) FROM purged"));
   return n.value_or(0);

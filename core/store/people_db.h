@@ -75,6 +75,7 @@ class PeopleDb {
   /// Remembers purged keys, so that they never come back, and drops all that was said of them.
   Status recordPurge(std::span<const std::string> keys, const PurgeTally& tally);
   Result<bool> isPurged(std::string_view key) const;
+  Status forEachPurged(const std::function<bool(std::string_view key)>& visit) const;
   Result<std::int64_t> purgedCount() const;
   Result<std::vector<PurgeTally>> purges() const;
 

@@ -149,7 +149,7 @@ class TstFilterOracle : public QObject {
     std::string lines;
     for (int n = 0; n < rows; ++n) lines += oracleLine(random, n, wide);
     std::vector<Filter> filters;
-    const int n = rows > 100'000 ? 12 : filtersWanted() / 50;
+    const int n = rows > 100'000 ? 6 : std::min(24, filtersWanted() / 50);
     for (int i = 0; i < n; ++i) {
       Filter filter;
       filter.root.kind = random.chance(0.5) ? FilterNode::Kind::andNode : FilterNode::Kind::orNode;
