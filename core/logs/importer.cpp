@@ -223,6 +223,7 @@ struct Import {
   std::stop_token stop;
   const ProgressFn& progress;
   ImportWriter& writer;
+  std::int64_t& bytesLeft;                           ///< of the sources, as far as they were listed
 
   /// While the user pauses, nothing of the batch stays uncommitted.
   Status waitWhilePaused() {
@@ -236,6 +237,7 @@ struct Import {
   Status run(const std::vector<ListedFile>& files) {
     RETORT_TRY(const auto starts, writer.beginFiles(files));
     if (options.checkSpace) RETORT_CHECK(checkSpace(logsDb, files, starts));
+    RETORT_TRY(const auto dictionary, writer.blockDictionary(starts));
     const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
     // One core for the reader and the writer, which wait more than they work; but on two cores one parser would leave half of one idle.
     const int workers = options.workers > 0 ? options.workers : std::max(std::min(cores, 2), cores - 1);
@@ -243,11 +245,12 @@ struct Import {
     read.pairs = std::make_shared<PairIndex>(files, logsDb.parent_path(), stop);
     std::vector<ChunkParser> parsers;
     for (int i = 0; i < workers; ++i) {
-      RETORT_TRY(auto parser, ChunkParser::create({options.sinceUs, options.untilUs, options.where, read}, files));
+      RETORT_TRY(auto parser, ChunkParser::create({options.sinceUs, options.untilUs, options.where, read, dictionary}, files));
       parsers.push_back(std::move(parser));
     }
     std::int64_t total = 0;
     for (const auto& file : files) total += file.size;
+    bytesLeft = std::max(bytesLeft, total);
     Pipeline pipe;
     pipe.queueLimit = static_cast<std::size_t>(workers) + 2;
     std::stop_callback forward(stop, [&] {
@@ -280,8 +283,9 @@ struct Import {
       pipe.changed.notify_all();
     }
     for (auto& thread : threads) thread.join();
-    if (!status.ok()) return withAdvice(std::move(status).error(), logsDb, total - consumed);
-    if (auto last = writer.commit(); !last.ok()) return withAdvice(std::move(last).error(), logsDb, total - consumed);
+    bytesLeft -= std::min(bytesLeft, consumed);
+    RETORT_CHECK(status);
+    RETORT_CHECK(writer.commit());
     if (wasStopped) return cancelledError("The import");
     if (progress) meter.finish();
     return {};
@@ -334,9 +338,7 @@ struct Import {
   }
 };
 
-}  // namespace
-
-Result<ImportSummary> importLogs(const std::filesystem::path& logsDb, const ImportOptions& options, std::stop_token stop, const ProgressFn& progress) {
+Result<ImportSummary> importAll(const std::filesystem::path& logsDb, const ImportOptions& options, std::stop_token stop, const ProgressFn& progress, std::int64_t& bytesLeft) {
   const double began = monotonicSeconds();
   if (progress) progress({"Looking for log files", 0, 0, {}, -1});
   RETORT_CHECK(checkFormat(options.read.format));
@@ -350,12 +352,13 @@ Result<ImportSummary> importLogs(const std::filesystem::path& logsDb, const Impo
   if (stop.stop_requested()) return cancelledError("The import");
   if (files.empty() && remote.empty())
     return Error{"logs.source.empty", "There is nothing to import", {}, "no log file (.json, .jsonl, .gz …) was found", "Name a log file, or a folder that holds some.", {}, {}};
+  for (const auto& file : files) bytesLeft += file.size;
   RETORT_TRY(auto writer, ImportWriter::open(logsDb, rulesText(options), options.read.aliases.get()));
-  Import import{logsDb, options, stop, progress, *writer};
+  Import import{logsDb, options, stop, progress, *writer, bytesLeft};
   if (!files.empty()) RETORT_CHECK(import.run(files));
   for (const auto& place : remote) RETORT_CHECK(import.runS3(place));
   if (progress) progress({"Building the index", 0, 0, {}, -1});
-  if (auto ended = writer->finish(); !ended.ok()) return withAdvice(std::move(ended).error(), logsDb, 0);
+  RETORT_CHECK(writer->finish());
   ImportSummary summary = writer->summary();
   summary.seconds = monotonicSeconds() - began;
   std::stable_sort(summary.formats.begin(), summary.formats.end(), [](const FormatCount& a, const FormatCount& b) { return a.documents > b.documents; });
@@ -364,6 +367,15 @@ Result<ImportSummary> importLogs(const std::filesystem::path& logsDb, const Impo
     if (f.isGuess) summary.notes.push_back(formatCount(f.documents) + " documents were taken for " + std::string(known ? known->words : f.name) + ", which is a guess: check a few, or say it with --format or --map");
     if (f.noCalls > 0) summary.notes.push_back(formatCount(f.noCalls) + " documents of " + std::string(known ? known->words : f.name) + " are no model calls and count as filtered");
   }
+  return summary;
+}
+
+}  // namespace
+
+Result<ImportSummary> importLogs(const std::filesystem::path& logsDb, const ImportOptions& options, std::stop_token stop, const ProgressFn& progress) {
+  std::int64_t bytesLeft = 0;
+  auto summary = importAll(logsDb, options, std::move(stop), progress, bytesLeft);
+  if (!summary.ok()) return withAdvice(std::move(summary).error(), logsDb, bytesLeft);
   return summary;
 }
 
