@@ -56,7 +56,7 @@ Result<engine::TrainResult> train(const fs::path& folder, engine::RunReporter& r
   RETORT_TRY(const job::RunSpec spec, job::runSpecFromJson(json, where));
   RETORT_CHECK(engine::requireSupportedSpec(spec));
   // Batches change their sizes at every step; what was compiled for old ones need not be kept for ever. The user's own value stays.
-  ::setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "160", 0);
+  ::setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "96", 0);
   engine::DeviceOptions options;
   options.device = spec.device;
   options.threads = spec.threads;

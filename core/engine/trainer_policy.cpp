@@ -11,7 +11,7 @@
 namespace retort::engine {
 namespace {
 
-constexpr std::int64_t kMeasuredPositions = 128;
+constexpr std::int64_t kMeasuredPositions = 64;
 constexpr std::int64_t kOverlap = 16;
 
 /// Share of the k best ids that both have, mean over rows.

@@ -23,11 +23,20 @@ std::uint64_t bytesOf(double value) { return value > 0 ? static_cast<std::uint64
 /// output (and its row statistics), gate and up with their product, and what the residual sums need.
 double activationsOfLayer(const Sizes& s, double tokens) { return tokens * (4 * s.h + 2 * s.q + 2 * s.k + s.q + 3 * s.i); }
 
+/// Whether rows differ in length so that hardly two batches are alike.
+bool isVaried(const std::vector<std::int64_t>& tokens) {
+  if (tokens.size() < 2) return false;
+  double sum = 0, squares = 0;
+  for (const std::int64_t n : tokens) sum += static_cast<double>(n), squares += static_cast<double>(n) * static_cast<double>(n);
+  const double mean = sum / static_cast<double>(tokens.size());
+  return std::sqrt(std::max(0.0, squares / static_cast<double>(tokens.size()) - mean * mean)) > 0.1 * mean;
+}
+
 std::int64_t stepsOf(const RunSpec& spec, std::int64_t rows) {
   const auto batch = static_cast<double>(std::max<std::int64_t>(1, std::min<std::int64_t>(spec.train.batchRows, rows)));
   std::int64_t steps = 0;
   for (const auto& m : spec.methods)
-    steps += m.steps > 0 ? m.steps : std::max<std::int64_t>(1, std::llround(std::ceil(m.epochs * static_cast<double>(rows) / batch - 1e-9)));
+    if (!m.together) steps += m.steps > 0 ? m.steps : std::max<std::int64_t>(1, std::llround(std::ceil(m.epochs * static_cast<double>(rows) / batch - 1e-9)));
   return steps;
 }
 
@@ -49,7 +58,9 @@ Estimate estimateRun(const EstimateInput& in) {
   const RunSpec& spec = in.spec;
   const models::DecoderConfig student = spec.student.layers.empty() ? in.student : in.student.withLayers(spec.student.layers);
   const Sizes s = sizesOf(student);
-  const bool isLora = spec.student.tuning != "full", isF32 = spec.train.precision == "f32", usesKd = std::any_of(spec.methods.begin(), spec.methods.end(), [](const MethodSpec& m) { return m.kind == "logit-kd"; });
+  const bool isLora = spec.student.tuning != "full", isF32 = spec.train.precision == "f32", isQlora = spec.student.tuning == "qlora";
+  const auto uses = [&](std::string_view kind) { return std::any_of(spec.methods.begin(), spec.methods.end(), [&](const MethodSpec& m) { return m.kind == kind; }); };
+  const bool isOnPolicy = uses("on-policy-kd"), isDpo = uses("dpo"), usesKd = uses("logit-kd") || isOnPolicy;
   const double size = isF32 ? 4 : 2;
   Estimate e;
   e.parameters = student.parameters();
@@ -62,32 +73,50 @@ Estimate estimateRun(const EstimateInput& in) {
   for (const std::int64_t n : in.rowTokens) longest = std::max(longest, n), sum += n;
   const auto rows = static_cast<std::int64_t>(in.rowTokens.size());
   const double mean = rows > 0 ? static_cast<double>(sum) / static_cast<double>(rows) : 0;
-  const double stepTokens = mean * static_cast<double>(std::min<std::int64_t>(spec.train.batchRows, rows));
-  const double pass = std::max(static_cast<double>(longest), std::min(static_cast<double>(spec.train.microTokens), stepTokens * 1.1));
+  const double batch = static_cast<double>(std::min<std::int64_t>(spec.train.batchRows, rows));
+  // A pair is two rows as long as its first; an answer of the student's own is as long as it may be, behind the same prompt.
+  double scale = isDpo ? 2 : 1, answers = 1;
+  for (const auto& m : spec.methods) {
+    if (m.kind != "on-policy-kd" || mean <= 0) continue;
+    answers = m.onPolicy.rollouts;
+    scale = std::max(scale, answers * ((1 - in.supervisedShare) * mean + m.onPolicy.maxTokens) / mean);
+  }
+  const double stepTokens = mean * batch;
+  const double pass = std::max(static_cast<double>(longest) * (isDpo ? 2 : 1), std::min(static_cast<double>(spec.train.microTokens), stepTokens * scale * (isVaried(in.rowTokens) ? 1.1 : 1)));
 
-  e.memory.weights = bytesOf(static_cast<double>(e.parameters) * size + (isLora ? trainable * 4 : 0));
+  const double adapters = isLora ? trainable * 4 : 0, layerMatrices = static_cast<double>(e.parameters - head);
+  // Codes of 4 bits and two f32 numbers for 32; and, once, holes where the dense layers stood when they were read.
+  e.memory.weights = bytesOf((isQlora ? layerMatrices * (0.75 + 0.5 * size / 2) + static_cast<double>(head) * size : static_cast<double>(e.parameters) * size) + adapters);
   // Sums are f32 when a step has several passes; a single pass keeps the compute type, and f32 copies of 16 M values at a time.
-  const bool isSinglePass = stepTokens <= static_cast<double>(spec.train.microTokens);
+  const bool isSinglePass = stepTokens * scale <= static_cast<double>(spec.train.microTokens) && spec.methods.size() == 1;
   e.memory.gradients = bytesOf(trainable * (isLora || isF32 ? 4 : isSinglePass ? size : 4 + size) + (isSinglePass && !isF32 && !isLora ? std::min(trainable, 16.8e6 + s.v * s.h) * 4 : 0));
   e.memory.optimiser = bytesOf(trainable * (isLora || isF32 ? 8 : 12));
   const double layer = activationsOfLayer(s, pass) * size + (isLora ? pass * 14 * spec.student.lora.rank * size : 0);
   e.memory.activations = bytesOf(spec.train.activationCheckpointing ? s.l * pass * s.h * size + layer : s.l * layer);
   const double headRows = std::min(pass * in.supervisedShare, in.isCuda ? (1u << 30) / (24 * s.v) : static_cast<double>(128 << 20) / (size * s.v));
   const bool trainsHead = !isLora && !spec.student.freezeEmbeddings;
-  e.memory.headChunk = bytesOf(headRows * s.v * (size * (usesKd ? 2 : 1) + (in.isCuda ? 16 : 0)) + (in.isCuda ? 0 : 24.0 * (1 << 20)) + (trainsHead ? s.v * s.h * size : 0));
+  e.memory.headChunk = bytesOf(headRows * s.v * (size * (usesKd ? 2 : 1) + (in.isCuda ? 16 : 0)) + (in.isCuda ? 0 : 24.0 * (1 << 20)) + (trainsHead ? s.v * s.h * size : 0)
+                              + (isDpo ? headRows * s.v * size : 0) + (isOnPolicy ? 64.0 * s.v * 32 : 0));   // the answers' own pass; what the live panel measures
+  // Activations are given back as gradients come, where no sum of earlier passes is kept.
+  if (isSinglePass) e.memory.reused = std::min(e.memory.gradients, e.memory.activations + e.memory.headChunk);
   for (const auto& m : spec.methods) {
-    if (m.kind != "logit-kd" || !in.teacher) continue;
+    if ((m.kind != "logit-kd" && m.kind != "on-policy-kd") || !in.teacher) continue;
     const Sizes t = sizesOf(*in.teacher);
     // A cached teacher is gone before the student comes; its peak counts only where it is the greater one, which it is not for
-    // a student that trains in full. A live one stays.
-    if (m.loss.source == "live") e.memory.teacher = bytesOf(static_cast<double>(in.teacher->parameters()) * size + pass * (2 * t.h + 3 * t.i + 2 * t.q) * size);
+    // a student that trains in full; holes stay. A live one stays whole, and so does each of several.
+    const double teachers = static_cast<double>(std::max<std::size_t>(1, spec.teachers.size()));
+    if (m.loss.source == "cached") e.memory.teacher = std::max(e.memory.teacher, bytesOf(0.4 * static_cast<double>(in.teacher->parameters()) * size));
+    if (m.loss.source == "live") e.memory.teacher = bytesOf(teachers * static_cast<double>(in.teacher->parameters()) * size + pass * (2 * t.h + 3 * t.i + 2 * t.q) * size);
     const double perPosition = m.loss.cache == "top-k" ? m.loss.topK * (t.v <= 65536 ? 4.0 : 6.0) : 2 + std::min(m.loss.topK, 12) * (t.v <= 65536 ? 3.0 : 5.0);
     if (m.loss.source == "cached") e.logitBytes = std::max(e.logitBytes, bytesOf(perPosition * static_cast<double>(sum) * in.supervisedShare));
   }
   e.memory.cache = bytesOf(static_cast<double>(sum) * 5);   // ids and marks of the encoded rows
-  // Libraries and compiled kernels; and slack for the holes that batches of changing sizes leave (CPU: measured over 45 steps).
+  if (isOnPolicy) e.memory.cache += bytesOf(answers * batch * scale * mean * 4 * s.l * s.k * size / 2);   // keys and values while it answers
+  // Libraries and compiled kernels, and what the allocator keeps about it (CPU: measured, tests/bench/RESULTS.md). Batches of changing
+  // sizes leave holes and compiled products that 90 steps were seen to fill.
   const auto others = static_cast<double>(e.memory.total());
-  e.memory.runtime = in.isCuda ? bytesOf(900e6 + 0.08 * others) : bytesOf(450e6 + 0.15 * others);
+  const auto working = static_cast<double>(e.memory.activations + e.memory.headChunk);
+  e.memory.runtime = in.isCuda ? bytesOf(900e6 + 0.08 * others) : bytesOf(420e6 + 0.15 * working + (isVaried(in.rowTokens) ? 200e6 + 0.15 * working : 0));
 
   e.checkpointBytes = bytesOf(trainable * 12);
   e.studentBytes = bytesOf(static_cast<double>(e.parameters) * 2);
@@ -100,7 +129,7 @@ Estimate estimateRun(const EstimateInput& in) {
   if (usesKd && in.teacher) {
     const double forward = trainingFlops(*in.teacher, mean, false, false) / 3;
     bool isLive = false;
-    for (const auto& m : spec.methods) isLive = isLive || (m.kind == "logit-kd" && m.loss.source == "live");
+    for (const auto& m : spec.methods) isLive = isLive || m.kind == "on-policy-kd" || (m.kind == "logit-kd" && m.loss.source == "live");
     teacherFlops = forward * (isLive ? static_cast<double>(e.tokens) : static_cast<double>(sum));
   }
   const double work = e.flopsPerToken * static_cast<double>(e.tokens) + teacherFlops;
@@ -117,7 +146,7 @@ Estimate estimateRun(const EstimateInput& in) {
 Json toJson(const Estimate& e) {
   const auto& m = e.memory;
   return {{"memory", {{"weights", m.weights}, {"gradients", m.gradients}, {"optimiser", m.optimiser}, {"activations", m.activations}, {"head_chunk", m.headChunk},
-                      {"teacher", m.teacher}, {"cache", m.cache}, {"runtime", m.runtime}, {"total", m.total()}}},
+                      {"teacher", m.teacher}, {"cache", m.cache}, {"runtime", m.runtime}, {"reused", m.reused}, {"total", m.total()}}},
           {"disk", {{"checkpoint", e.checkpointBytes}, {"student", e.studentBytes}, {"logits", e.logitBytes}, {"total", e.diskBytes}}},
           {"parameters", e.parameters}, {"trainable", e.trainable}, {"steps", e.steps}, {"tokens", e.tokens}, {"flops_per_token", e.flopsPerToken},
           {"seconds", {{"low", e.secondsLow}, {"expected", e.seconds}, {"high", e.secondsHigh}}}};

@@ -23,7 +23,8 @@ struct EstimateInput {
 
 struct MemoryParts {
   std::uint64_t weights = 0, gradients = 0, optimiser = 0, activations = 0, headChunk = 0, teacher = 0, cache = 0, runtime = 0;
-  [[nodiscard]] std::uint64_t total() const { return weights + gradients + optimiser + activations + headChunk + teacher + cache + runtime; }
+  std::uint64_t reused = 0;                  ///< of gradients and activations: bytes of one that the other has given back by then
+  [[nodiscard]] std::uint64_t total() const { return weights + gradients + optimiser + activations + headChunk + teacher + cache + runtime - reused; }
 };
 
 struct Estimate {

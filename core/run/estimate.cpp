@@ -109,6 +109,7 @@ Result<Forecast> estimate(const job::RunSpec& spec) {
   f.memory = {{"weights", e.memory.weights}, {"gradients", e.memory.gradients}, {"optimiser", e.memory.optimiser}, {"activations", e.memory.activations},
               {"output head", e.memory.headChunk}, {"teacher", e.memory.teacher}, {"cache", e.memory.cache}, {"libraries", e.memory.runtime}};
   f.memoryTotal = e.memory.total();
+  f.memoryReused = e.memory.reused;
   f.memoryFree = memoryAvailable();
   f.disk = e.diskBytes;
   RETORT_TRY(f.diskFree, freeSpace(spec.data.path));
@@ -135,6 +136,7 @@ std::vector<std::string> Forecast::lines() const {
   std::string parts;
   for (const auto& [name, bytes] : memory)
     if (bytes > 0) parts += (parts.empty() ? "" : ", ") + name + " " + formatBytes(bytes);
+  if (memoryReused > 0) parts += "; " + formatBytes(memoryReused) + " of it serve twice";
   out.push_back("Memory: " + formatBytes(memoryTotal) + " (" + parts + "); free: " + formatBytes(memoryFree));
   out.push_back("Disk: " + formatBytes(disk) + "; free: " + formatBytes(diskFree));
   out.push_back(secondsHigh > 0 ? "Time: " + formatDuration(secondsLow) + " to " + formatDuration(secondsHigh) : "Time: unknown until the first steps are measured");

@@ -12,6 +12,7 @@ namespace retort::run {
 
 struct Forecast {
   std::vector<std::pair<std::string, std::uint64_t>> memory;   ///< bytes by part: weights, gradients, optimiser …
+  std::uint64_t memoryReused = 0;                              ///< bytes of the parts that serve twice: the total is less than their sum
   std::uint64_t memoryTotal = 0, memoryFree = 0;               ///< bytes
   std::uint64_t disk = 0, diskFree = 0;                        ///< bytes
   double secondsLow = 0, secondsHigh = 0;

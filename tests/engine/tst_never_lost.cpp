@@ -175,36 +175,43 @@ class TestNeverLost : public QObject {
     const std::int64_t parts = peak(m_runs.makeRun("parts", s));
     QVERIFY2(parts > 0 && whole > parts + 200 * 1024, qPrintable(QString("%1 %2 %3").arg(whole).arg(parts).arg(step)));
     s.train.microTokens = 1 << 16;
-    const std::string limit = std::to_string(parts + (whole - parts) / 3);
-    for (const char* policy : {"retry", "stop"}) {
+    // Somewhere between the two a whole pass does not fit and half of it does; where exactly is the allocator's secret.
+    const auto limited = [&](const std::string& name, const char* policy, double share) {
       s.train.onMemory = policy;
-      const fs::path run = m_runs.makeRun(std::string("limited-") + policy, s);
+      const fs::path run = m_runs.makeRun(name, s);
+      const std::string limit = std::to_string(parts + static_cast<std::int64_t>(static_cast<double>(whole - parts) * share));
       QProcess process;
       process.setProcessChannelMode(QProcess::ForwardedChannels);
       process.start("bash", {"-c", QString::fromStdString("ulimit -v " + limit + "; exec \"$0\" train \"$1\""), worker, QString::fromStdString(run.string())});
-      QVERIFY(process.waitForFinished(120000));
+      process.waitForFinished(120000);
+      return run;
+    };
+    fs::path run;
+    std::string why, next;
+    double used = 0;
+    for (const double share : {.7, .6, .5, .4, .3, .2}) {
+      run = limited("limited-" + std::to_string(share), "retry", share);
       const auto state = job::readState(run);
-      OK(state);
-      if (std::string(policy) == "stop") {
-        QCOMPARE(state->phase, job::Phase::failed);
-        const Error error = job::errorFromJson(state->error);
-        QCOMPARE(error.code, std::string("engine.memory.short"));
-        continue;
-      }
-      QVERIFY2(state->phase == job::Phase::done, dumpJson(state->error).c_str());
-      std::string why, next;
       for (const auto& e : eventsOf(run, "warning"))
         if (e.body["code"] == "engine.memory.retry") why = e.body["why"].get<std::string>(), next = e.body["next"].get<std::string>();
-      QVERIFY2(why.find("are free of") != std::string::npos && why.find("this process may have") != std::string::npos, why.c_str());
-      QVERIFY(next.find("micro_tokens is now") != std::string::npos);
-      // The same rows a step: the same loss as with enough memory, but for the order of sums.
-      const auto a = eventsOf(root() / "runs" / "fits", "metric"), b = eventsOf(run, "metric");
-      QCOMPARE(b.size(), a.size());
-      for (std::size_t i = 0; i < a.size(); ++i) {
-        QCOMPARE(number(b[i], "supervised"), number(a[i], "supervised"));
-        QVERIFY(std::abs(number(a[i], "loss") - number(b[i], "loss")) < 1e-4 * number(a[i], "loss"));
-      }
+      used = share;
+      if (!why.empty() && state.ok() && state->phase == job::Phase::done) break;
+      why.clear();
     }
+    QVERIFY2(why.find("are free of") != std::string::npos && why.find("this process may have") != std::string::npos, why.c_str());
+    QVERIFY(next.find("micro_tokens is now") != std::string::npos);
+    // The same rows a step: the same loss as with enough memory, but for the order of sums.
+    const auto a = eventsOf(root() / "runs" / "fits", "metric"), b = eventsOf(run, "metric");
+    QCOMPARE(b.size(), a.size());
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      QCOMPARE(number(b[i], "supervised"), number(a[i], "supervised"));
+      QVERIFY(std::abs(number(a[i], "loss") - number(b[i], "loss")) < 1e-4 * number(a[i], "loss"));
+    }
+    // Where the user wants it, the run stops instead, saying so.
+    const auto stopped = job::readState(limited("limited-stop", "stop", used));
+    OK(stopped);
+    QCOMPARE(stopped->phase, job::Phase::failed);
+    QCOMPARE(job::errorFromJson(stopped->error).code, std::string("engine.memory.short"));
   }
 };
 

@@ -86,7 +86,7 @@ class TestEstimator : public QObject {
     QVERIFY(live.memory.teacher > std::uint64_t{134515008} * 2);
     in.spec.methods[0].loss.source = "cached";
     const auto cached = job::estimateRun(in);
-    QCOMPARE(cached.memory.teacher, std::uint64_t{0});
+    QVERIFY(cached.memory.teacher < live.memory.teacher / 2);   // gone before the student comes, but for holes
     QCOMPARE(cached.logitBytes, static_cast<std::uint64_t>(64 * 4 * 2000 * 64 * 0.35));
     in.tokensPerSecond = 1000;
     QVERIFY(job::estimateRun(in).seconds < [&] { in.spec.methods[0].loss.source = "live"; return job::estimateRun(in).seconds; }());
