@@ -190,6 +190,8 @@ Result<Database> Database::open(const std::filesystem::path& path, const OpenOpt
     RETORT_CHECK(db.exec(options.onNetworkDrive ? "PRAGMA journal_mode=DELETE" : "PRAGMA journal_mode=WAL"));
     RETORT_CHECK(db.exec(options.fullSync ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL"));
   }
+  // Once more: SQLite counted the cache in pages of its default size before it knew the file's own, which made it four times as large.
+  RETORT_CHECK(db.exec("PRAGMA cache_size=-" + std::to_string(options.cacheKiB)));
   return db;
 }
 
