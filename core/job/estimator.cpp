@@ -74,19 +74,19 @@ Estimate estimateRun(const EstimateInput& in) {
   const auto rows = static_cast<std::int64_t>(in.rowTokens.size());
   const double mean = rows > 0 ? static_cast<double>(sum) / static_cast<double>(rows) : 0;
   const double batch = static_cast<double>(std::min<std::int64_t>(spec.train.batchRows, rows));
-  // A pair is two rows as long as its first; an answer of the student's own is as long as it may be, behind the same prompt.
+  // A pair is two rows as long as its first; an answer of the student's own mostly ends before its limit.
   double scale = isDpo ? 2 : 1, answers = 1;
   for (const auto& m : spec.methods) {
     if (m.kind != "on-policy-kd" || mean <= 0) continue;
     answers = m.onPolicy.rollouts;
-    scale = std::max(scale, answers * ((1 - in.supervisedShare) * mean + m.onPolicy.maxTokens) / mean);
+    scale = std::max(scale, answers * ((1 - in.supervisedShare) * mean + 0.75 * m.onPolicy.maxTokens) / mean);
   }
   const double stepTokens = mean * batch;
   const double pass = std::max(static_cast<double>(longest) * (isDpo ? 2 : 1), std::min(static_cast<double>(spec.train.microTokens), stepTokens * scale * (isVaried(in.rowTokens) ? 1.1 : 1)));
 
   const double adapters = isLora ? trainable * 4 : 0, layerMatrices = static_cast<double>(e.parameters - head);
   // Codes of 4 bits and two f32 numbers for 32; and, once, holes where the dense layers stood when they were read.
-  e.memory.weights = bytesOf((isQlora ? layerMatrices * (0.75 + 0.5 * size / 2) + static_cast<double>(head) * size : static_cast<double>(e.parameters) * size) + adapters);
+  e.memory.weights = bytesOf((isQlora ? layerMatrices * (0.75 + 0.75 * size / 2) + static_cast<double>(head) * size : static_cast<double>(e.parameters) * size) + adapters);
   // Sums are f32 when a step has several passes; a single pass keeps the compute type, and f32 copies of 16 M values at a time.
   const bool isSinglePass = stepTokens * scale <= static_cast<double>(spec.train.microTokens) && spec.methods.size() == 1;
   e.memory.gradients = bytesOf(trainable * (isLora || isF32 ? 4 : isSinglePass ? size : 4 + size) + (isSinglePass && !isF32 && !isLora ? std::min(trainable, 16.8e6 + s.v * s.h) * 4 : 0));
@@ -96,7 +96,7 @@ Estimate estimateRun(const EstimateInput& in) {
   const double headRows = std::min(pass * in.supervisedShare, in.isCuda ? (1u << 30) / (24 * s.v) : static_cast<double>(128 << 20) / (size * s.v));
   const bool trainsHead = !isLora && !spec.student.freezeEmbeddings;
   e.memory.headChunk = bytesOf(headRows * s.v * (size * (usesKd ? 2 : 1) + (in.isCuda ? 16 : 0)) + (in.isCuda ? 0 : 24.0 * (1 << 20)) + (trainsHead ? s.v * s.h * size : 0)
-                              + (isDpo ? headRows * s.v * size : 0) + (isOnPolicy ? 64.0 * s.v * 32 : 0));   // the answers' own pass; what the live panel measures
+                              + (isDpo ? headRows * s.v * size : 0));   // the answers' own pass
   // Activations are given back as gradients come, where no sum of earlier passes is kept.
   if (isSinglePass) e.memory.reused = std::min(e.memory.gradients, e.memory.activations + e.memory.headChunk);
   for (const auto& m : spec.methods) {

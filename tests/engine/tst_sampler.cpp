@@ -130,6 +130,23 @@ class TestSampler : public QObject {
     for (const auto& piece : pieces) QVERIFY(piece != "E");              // an E alone might have become END
     QCOMPARE(streamed("aab", {"ab"}), std::string("a"));
   }
+
+  void theRaceIsThePlainOne() {              // what is left out could not have won
+    for (std::uint64_t step = 0; step < 300; ++step) {
+      std::vector<float> logits;
+      for (std::uint64_t i = 0; i < 5000; ++i) logits.push_back(static_cast<float>(12 * uniformAt(9, 1, step, i) - (i % 7 == 0 ? 0 : 6)));
+      text::TokenId winner = -1;
+      double best = -1e300;
+      for (std::size_t i = 0; i < logits.size(); ++i) {
+        const double score = static_cast<double>(logits[i]) - std::log(-std::log(uniformAt(3, 5, step, i)));
+        if (score > best) best = score, winner = static_cast<text::TokenId>(i);
+      }
+      SamplerOptions options;
+      options.temperature = 1;
+      options.seed = 3;
+      QCOMPARE(sampleToken(logits, options, {}, 5, step), winner);
+    }
+  }
 };
 
 QTEST_APPLESS_MAIN(TestSampler)
