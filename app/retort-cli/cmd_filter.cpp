@@ -15,9 +15,12 @@ int explain(Context& context, const Args& args) {
   json["missing"] = filter->missing == logs::Missing::differs ? "differs" : "absent";
   json["bedrock"] = bedrock.ok() ? *bedrock : Json(nullptr);
   json["bedrock_why_not"] = bedrock.ok() ? Json(nullptr) : Json(bedrock.error().text());
+  json["beyond_bedrock"] = Json::array();
+  for (const auto& [clause, why] : logs::beyondBedrock(*filter)) json["beyond_bedrock"].push_back({{"clause", clause}, {"why", why}});
   context.print("Words:    " + json["words"].get<std::string>());
   context.print("Text:     " + json["text"].get<std::string>());
   context.print("Bedrock:  " + (bedrock.ok() ? dumpJson(*bedrock) : bedrock.error().text()));
+  for (const auto& part : json["beyond_bedrock"]) context.print("  beyond it: " + part["clause"].get<std::string>() + " (" + part["why"].get<std::string>() + ")");
   context.printJson(json);
   return done;
 }

@@ -1,12 +1,12 @@
-// `logs count|list|show|facets|rejects|export`.
+// `logs count|list|show|facets|rejects`.
 #include <algorithm>
 
 #include "app/retort-cli/cli.h"
 #include "app/retort-cli/filter_arg.h"
 #include "base/clock.h"
 #include "base/format.h"
-#include "logs/export_bedrock.h"
 #include "logs/log_store.h"
+#include "logs/sample.h"
 
 namespace retort::cli {
 namespace {
@@ -14,6 +14,12 @@ namespace {
 Result<std::shared_ptr<logs::LogStore>> openStore(const Context& context) {
   RETORT_TRY(const auto workspace, context.workspace());
   return logs::LogStore::open(workspace.logsDb());
+}
+
+/// True for a filter on fields that a background pass works out.
+bool usesLate(const logs::FilterNode& node) {
+  if (node.kind == logs::FilterNode::Kind::test) return node.isBuiltIn && logs::isKnownOnlyInStore(node.field) && node.field != "@tags" && node.field != "@rating";
+  return std::any_of(node.children.begin(), node.children.end(), usesLate);
 }
 
 int count(Context& context, const Args& args) {
@@ -25,7 +31,14 @@ int count(Context& context, const Args& args) {
   const auto n = (*store)->count(*filter, context.stop);
   if (!n.ok()) return context.fail(n.error());
   context.print(formatCount(static_cast<std::int64_t>(*n)) + " of " + formatCount(static_cast<std::int64_t>((*store)->size())) + " records: " + logs::filterInWords(*filter));
-  context.printJson({{"count", *n}, {"of", (*store)->size()}, {"filter", logs::printFilter(*filter)}});
+  const auto both = (*store)->missingCounts(*filter, context.stop);
+  if (!both.ok()) return context.fail(both.error());
+  if (both->differs != both->absent)
+    context.print("  A record without the key " + std::string(filter->missing == logs::Missing::differs ? "counts" : "does not count") + " as not equal here; counted so: " +
+                  formatCount(static_cast<std::int64_t>(both->differs)) + ", not counted so: " + formatCount(static_cast<std::int64_t>(both->absent)));
+  if (const auto progress = (*store)->derivedProgress(); usesLate(filter->root) && progress.done < progress.of)
+    context.note("Derived fields are worked out for " + formatCount(static_cast<std::int64_t>(progress.done)) + " of " + formatCount(static_cast<std::int64_t>(progress.of)) + " records; go on with: retort-cli logs derive");
+  context.printJson({{"count", *n}, {"of", (*store)->size()}, {"filter", logs::printFilter(*filter)}, {"missing_differs", both->differs}, {"missing_absent", both->absent}});
   return done;
 }
 
@@ -37,6 +50,14 @@ Json rowJson(const logs::Row& row) {
   return {{"id", row.id}, {"request_id", row.requestId}, {"time", row.timeUs ? Json(isoUtc(*row.timeUs)) : Json(nullptr)}, {"model", row.model},
           {"operation", row.operation}, {"status", row.status}, {"stop", row.stop}, {"input_tokens", optionalJson(row.inputTokens)},
           {"output_tokens", optionalJson(row.outputTokens)}, {"latency_ms", optionalJson(row.latencyMs)}, {"turns", row.turns}, {"flags", flags}, {"preview", row.preview}};
+}
+
+/// --sample N [--stratify KEY] [--seed S]: a drawing of the ids, ascending.
+Result<std::vector<std::uint32_t>> sampleOption(const logs::LogStore& store, const Args& args, const std::vector<std::uint32_t>& ids) {
+  if (!args.has("--sample")) return ids;
+  RETORT_TRY(const auto n, args.integer("--sample", 0));
+  RETORT_TRY(const auto seed, args.integer("--seed", 1));
+  return logs::sampleIds(store, logs::IdSet::of(ids), static_cast<std::size_t>(std::max<std::int64_t>(0, n)), args.get("--stratify"), static_cast<std::uint64_t>(seed));
 }
 
 int list(Context& context, const Args& args) {
@@ -51,6 +72,8 @@ int list(Context& context, const Args& args) {
   auto ids = (*store)->ids(*filter, context.stop);
   if (!ids.ok()) return context.fail(ids.error());
   const auto total = ids->size();
+  if (const auto drawn = sampleOption(**store, args, *ids); !drawn.ok()) return context.fail(drawn.error());
+  else *ids = *drawn;
   ids->erase(ids->begin(), std::find_if(ids->begin(), ids->end(), [&](std::uint32_t id) { return std::int64_t(id) > *after; }));
   if (*limit >= 0 && ids->size() > static_cast<std::size_t>(*limit)) ids->resize(static_cast<std::size_t>(*limit));
   const auto rows = (*store)->rows(*ids);
@@ -148,32 +171,14 @@ int rejects(Context& context, const Args& args) {
   return done;
 }
 
-int exportLogs(Context& context, const Args& args) {
-  const auto& words = args.positional();
-  if (words.empty() || words.size() > 2) return context.usage("logs export needs a file to write to, and may have a filter before it");
-  if (args.get("--to", "bedrock") != "bedrock") return context.usage("logs export writes --to bedrock; datasets are written by dataset export");
-  if (args.has("--bedrock") && words.size() > 1) return context.usage("name one filter: an expression or --bedrock");
-  const auto filter = words.size() == 2 ? logs::parseFilter(words[0]) : filterArgument(args, 1);
-  if (!filter.ok()) return failFilter(context, filter.error());
-  const auto store = openStore(context);
-  if (!store.ok()) return context.fail(store.error());
-  const auto ids = (*store)->ids(*filter, context.stop);
-  if (!ids.ok()) return context.fail(ids.error());
-  const auto written = logs::exportBedrock(**store, *ids, words.back(), context.stop, context.progress());
-  if (!written.ok()) return context.fail(written.error());
-  context.print("Wrote " + formatCount(written->records) + " records to " + words.back() + (written->skipped ? "; " + formatCount(written->skipped) + " of other formats were left out" : std::string()));
-  context.printJson({{"records", written->records}, {"skipped", written->skipped}, {"spilled_bodies", written->spilledBodies}, {"path", words.back()}});
-  return done;
-}
-
 const OptionSpec kLimit{"--limit", "N", "at most so many"};
 const Registration r2{{"logs", "count", "logs count [FILTER]", "Counts records.", {kBedrockOption}, count}};
-const Registration r3{{"logs", "list", "logs list [FILTER] [--after ID] [--limit N]", "Lists records in order of import.", {kBedrockOption, {"--after", "ID", "only ids above this one"}, kLimit}, list}};
+const Registration r3{{"logs", "list", "logs list [FILTER] [--after ID] [--limit N] [--sample N [--stratify KEY] [--seed S]]", "Lists records in order of import.",
+                       {kBedrockOption, {"--after", "ID", "only ids above this one"}, kLimit, {"--sample", "N", "a random sample of so many"}, {"--stratify", "KEY", "as many of each value of the key, as far as there are"}, {"--seed", "S", "seed of the sample (1)"}}, list}};
 const Registration r4{{"logs", "show", "logs show ID [--raw]", "Shows one record: id of the list, or request id.", {{"--raw", "", "the source line, byte for byte"}}, show}};
 const Registration r5{{"logs", "facets", "logs facets [FILTER] [--key K]… [--limit N]", "Counts the values of metadata keys and built-in fields.",
                        {kBedrockOption, {"--key", "K", "this key only; may be repeated"}, kLimit}, facets}};
 const Registration r6{{"logs", "rejects", "logs rejects [--after ID] [--limit N]", "Lists the lines that were not taken, and why.", {{"--after", "ID", "only rejects behind this one"}, kLimit}, rejects}};
-const Registration r7{{"logs", "export", "logs export [FILTER] [--to bedrock] OUT", "Writes records as a Bedrock log again.", {kBedrockOption, {"--to", "FORMAT", "bedrock"}}, exportLogs}};
 
 }  // namespace
 }  // namespace retort::cli

@@ -69,6 +69,9 @@ Result<Filter> filterFromBedrock(std::string_view json);
 /// The reverse; the error names the first clause that Bedrock cannot say.
 Result<Json> filterToBedrock(const Filter& filter);
 
+/// Every clause that Bedrock cannot say, with the reason; empty when it can say all of it.
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> beyondBedrock(const Filter& filter);
+
 /// The slow and plain test of one record, which the index must agree with. Regular expressions are compiled once.
 class RecordMatcher {
  public:

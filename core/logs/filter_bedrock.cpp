@@ -136,4 +136,24 @@ Result<Json> filterToBedrock(const Filter& filter) {
   return writeTest(root);
 }
 
+std::vector<std::pair<std::string, std::string>> beyondBedrock(const Filter& filter) {
+  using Kind = FilterNode::Kind;
+  std::vector<std::pair<std::string, std::string>> out;
+  const auto look = [&](const FilterNode& node) {
+    const auto test = writeTest(node);
+    if (!test.ok()) out.emplace_back(test.error().where, test.error().why);
+  };
+  const FilterNode& root = filter.root;
+  if (root.kind == Kind::all) return out;
+  if (root.kind != Kind::andNode && root.kind != Kind::orNode) return look(root), out;
+  for (std::size_t i = 0; i < root.children.size(); ++i) {
+    look(root.children[i]);
+    if (i == kMostChildren) {
+      const auto error = notExportable(root.children[i], "it takes at most 16 clauses");
+      out.emplace_back(error.where, error.why);
+    }
+  }
+  return out;
+}
+
 }  // namespace retort::logs

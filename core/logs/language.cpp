@@ -102,7 +102,7 @@ std::string_view byWords(std::string_view text) {
 }  // namespace
 
 std::string_view languageOf(std::string_view text) {
-  text = text.substr(0, 4096);
+  text = text.substr(0, 1024);
   std::array<int, kScripts> counts{};
   int letters = 0;
   for (std::size_t at = 0; at < text.size();)

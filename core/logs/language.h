@@ -4,7 +4,7 @@
 
 namespace retort::logs {
 
-/// ISO 639-1 code; empty when the text is too short or too mixed to tell. Looks at the first 4 KiB.
+/// ISO 639-1 code; empty when the text is too short or too mixed to tell. Looks at the first 1 KiB.
 [[nodiscard]] std::string_view languageOf(std::string_view text);
 
 }  // namespace retort::logs
