@@ -7,6 +7,7 @@
 #include "base/format.h"
 #include "base/paths.h"
 #include "logs/field_map.h"
+#include "logs/format.h"
 #include "logs/importer.h"
 #include "logs/log_store.h"
 #include "logs/model_alias.h"
@@ -59,6 +60,7 @@ int import(Context& context, const Args& args) {
   if (!workers.ok()) return context.fail(workers.error());
   options.workers = static_cast<int>(std::clamp<std::int64_t>(*workers, 0, 256));
   if (args.has("--format") && args.has("--map")) return context.usage("a map is a format of its own: give --format or --map");
+  if (const auto known = logs::checkFormat(args.get("--format")); !known.ok()) return context.fail(known.error()), int(wrongUsage);
   const auto workspace = context.workspace();
   if (!workspace.ok()) return context.fail(workspace.error());
   if (const auto writable = workspace->requireWritable(); !writable.ok()) return context.fail(writable.error());
