@@ -40,6 +40,8 @@ int build(Context& context, const Args& args) {
   options.references = args.get("--references");
   options.split = args.get("--split", options.split);
   options.group = args.get("--group");
+  options.unit = args.get("--unit", options.unit);
+  if (options.unit != "call" && options.unit != "conversation") return context.usage("--unit is call or conversation");
   options.system = args.get("--system", options.system);
   options.rows = args.get("--rows");
   options.seed = static_cast<std::uint64_t>(*seed);
@@ -150,6 +152,7 @@ const Registration rBuild{{"dataset", "build",
                             {"--golden", "FILE", "conversations with the right answer, to steer the teacher"},
                             {"--references", "FILE", "{\"request_id\",\"label\"} lines, for evaluation only"},
                             {"--split", "S", "80/10/10, or time:T1,T2"},
+                            {"--unit", "U", "call, or conversation: of each conversation its last call (call)"},
                             {"--group", "KEY", "metadata key: records with one value stay on one side"},
                             {"--system", "keep|none|TEXT", "the system message of the rows (keep)"},
                             {"--rows", "FILE", "conversations of this file instead of imported records"},

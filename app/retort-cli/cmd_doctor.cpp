@@ -10,6 +10,7 @@
 #include "base/paths.h"
 #include "base/subprocess.h"
 #include "base/version.h"
+#include "data/folder_index.h"
 #include "job/job_folder.h"
 #include "models/library.h"
 #include "run/run_list.h"
@@ -157,8 +158,10 @@ int doctor(Context& context, const Args& args) {
   if (args.has("--reindex")) {
     const auto workspace = context.workspace();
     if (!workspace.ok()) return context.fail(workspace.error());
-    context.print("There is no index to rebuild: every list is read from the folders of " + workspace->root().string() + ".");
-    context.printJson({{"workspace", workspace->root().string()}, {"reindexed", false}, {"why", "every list is read from the folders"}});
+    const auto folders = data::reindexFolders(*workspace);
+    if (!folders.ok()) return context.fail(folders.error());
+    context.print("Indexed " + formatCount(*folders) + " folders of " + workspace->root().string());
+    context.printJson({{"workspace", workspace->root().string()}, {"reindexed", true}, {"folders", *folders}});
     return done;
   }
   Doctor doctor(context);

@@ -1,6 +1,7 @@
 // Candidates from the log store and from files; labels.
 #include "data/build_sources.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 
@@ -8,6 +9,8 @@
 #include "base/format.h"
 #include "data/rows_input.h"
 #include "data/selection.h"
+#include "logs/derive.h"
+#include "logs/derived_fields.h"
 #include "logs/log_store.h"
 
 namespace retort::data {
@@ -19,6 +22,37 @@ std::string_view whyNoPrompt(const logs::Record& record) {
   if (record.has(logs::kImages)) return "holds images";
   if (record.messages.back().value("role", "") == "assistant") return "the prompt ends with an assistant turn";
   return {};
+}
+
+/// Of each conversation the call of the highest step (of several, branches of equal length, the latest): its messages hold the others'.
+/// Derived fields are brought up to date first. Records without a conversation stand for themselves.
+Result<std::vector<std::uint32_t>> lastCalls(const Workspace& workspace, const std::filesystem::path& logsDb, logs::LogStore& store, const std::vector<std::uint32_t>& ids,
+                                             std::stop_token stop, const ProgressFn& progress) {
+  if (const auto p = store.derivedProgress(); p.done < p.of) {
+    RETORT_TRY(const auto prices, providers::PriceTable::load(&workspace));
+    RETORT_TRY(const auto summary, logs::deriveFields(logsDb.parent_path(), prices, stop, progress));
+    (void)summary;
+    RETORT_TRY(const bool changed, store.refresh());
+    (void)changed;
+  }
+  const auto derived = store.derived();
+  if (!derived) return Error{"data.build.unit", "Conversations are not known", {}, "the derived fields could not be read", "Run: retort-cli logs derive.", {}, {}};
+  RETORT_TRY(const auto roots, derived->codes(logs::DerivedField::conversation));
+  RETORT_TRY(const auto steps, derived->codes(logs::DerivedField::step));
+  std::map<std::int64_t, std::uint32_t> last;
+  std::vector<std::uint32_t> kept;
+  for (const auto id : ids) {
+    const auto root = id < roots->values.size() ? roots->values.at(id) : logs::kNoValue;
+    if (root == logs::kNoValue) {
+      kept.push_back(id);
+      continue;
+    }
+    const auto [it, isNew] = last.emplace(root, id);
+    if (!isNew && steps->values.at(id) >= steps->values.at(it->second)) it->second = id;
+  }
+  for (const auto& [root, id] : last) kept.push_back(id);
+  std::sort(kept.begin(), kept.end());
+  return kept;
 }
 
 }  // namespace
@@ -37,8 +71,12 @@ Result<Candidates> candidatesFromStore(const Workspace& workspace, const BuildOp
   RETORT_TRY(const auto filter, logs::parseFilter(options.filter));
   found.filter = logs::printFilter(filter);
   RETORT_TRY(const auto store, logs::LogStore::open(options.store.empty() ? workspace.logsDb() : options.store));
-  RETORT_TRY(const auto ids, store->ids(filter, stop));
+  RETORT_TRY(auto ids, store->ids(filter, stop));
   found.matched = static_cast<std::int64_t>(ids.size());
+  if (options.unit == "conversation") {
+    RETORT_TRY(ids, lastCalls(workspace, options.store.empty() ? workspace.logsDb() : options.store, *store, ids, stop, progress));
+    if (const auto left = found.matched - static_cast<std::int64_t>(ids.size()); left > 0) found.leftOut["held by a later call of its conversation"] = left;
+  }
   RETORT_TRY(auto keys, store->requestKeys(ids));
   RETORT_TRY(const auto selection, saveSelection(workspace, options.name, found.filter, std::move(keys)));
   found.selection = selection.id;

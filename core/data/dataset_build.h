@@ -22,6 +22,7 @@ struct BuildOptions {
   std::filesystem::path golden;                    ///< conversations with the right answer as last turn
   std::filesystem::path references;                ///< {"request_id","label"} lines, for evaluation only
   std::string split = "80/10/10";
+  std::string unit = "call";                       ///< call: a row a record; conversation: of each conversation its last call, which holds the others
   std::string group;                               ///< metadata key: records with one value never cross a split
   std::uint64_t seed = 1;
   std::string system = "keep";                     ///< keep | none (drop system messages) | text: another system message
