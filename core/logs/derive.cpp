@@ -73,7 +73,8 @@ std::string noteOf(std::string_view text) {
 std::string familyName(const FamilyTree::Group& group) {
   std::string name;
   int words = 0;
-  const auto tokens = group.isOther ? templateTokens(group.systemText) : std::vector<std::string_view>(group.tokens.begin(), group.tokens.end());
+  const std::string text = group.isOther ? *group.systemText : group.tmpl();
+  const auto tokens = templateTokens(text);
   for (const auto token : tokens) {
     if (token.find(kMask) != std::string_view::npos || words >= 6) continue;
     name += (words++ ? " " : "") + std::string(token);
@@ -294,13 +295,12 @@ class Pass {
     RETORT_TRY(auto value, m_db.prepare("INSERT OR REPLACE INTO value(field,code,text,note) VALUES(?,?,?,?)"));
     for (auto& group : m_tree.groups()) {
       if (!group.isChanged) continue;
-      auto [system, isNew] = m_systemCodes.emplace(group.systemText, static_cast<std::int64_t>(m_systemCodes.size()) + 1);
-      if (isNew) RETORT_CHECK(value.bind(1, std::int64_t(-1)).bind(2, system->second).bindText(3, group.systemText).bindText(4, {}).run());
-      std::string tmpl = group.isOther ? "other" : std::string();
-      for (const auto& token : group.tokens) tmpl += (tmpl.empty() ? "" : " ") + token;
+      auto [system, isNew] = m_systemCodes.emplace(*group.systemText, static_cast<std::int64_t>(m_systemCodes.size()) + 1);
+      if (isNew) RETORT_CHECK(value.bind(1, std::int64_t(-1)).bind(2, system->second).bindText(3, *group.systemText).bindText(4, {}).run());
+      const std::string tmpl = group.isOther ? "other" : group.tmpl();
       // Most templates are still their founder: kept once.
       RETORT_CHECK(put.bind(1, group.code).bind(2, system->second).bindText(3, group.founder).bindText(4, tmpl == group.founder ? std::string() : tmpl).run());
-      RETORT_CHECK(value.bind(1, std::int64_t(static_cast<int>(DerivedField::family))).bind(2, group.code).bindText(3, group.id() + "/" + systemId(group.systemText)).bindText(4, familyName(group)).run());
+      RETORT_CHECK(value.bind(1, std::int64_t(static_cast<int>(DerivedField::family))).bind(2, group.code).bindText(3, group.id() + "/" + systemId(*group.systemText)).bindText(4, familyName(group)).run());
       group.isChanged = false;
     }
     return {};

@@ -57,7 +57,14 @@ std::string familyId(std::string_view system, std::string_view founder) {
 }
 std::string systemId(std::string_view system) { return sha256Hex(system).substr(0, 12); }
 
-std::string FamilyTree::Group::id() const { return isOther ? "other" : familyId(systemText, founder); }
+std::string FamilyTree::Group::id() const { return isOther ? "other" : familyId(*systemText, founder); }
+
+std::string FamilyTree::Group::tmpl() const {
+  auto tokens = templateTokens(founder);
+  for (std::size_t i = 0; i < tokens.size() && i < hashes.size(); ++i)
+    if (hashes[i] == 0) tokens[i] = kMask;
+  return joined(tokens);
+}
 
 FamilyTree::System& FamilyTree::systemOf(std::string_view text) {
   const auto [it, isNew] = m_byText.emplace(std::string(text), m_systems.size());
@@ -81,12 +88,11 @@ std::int64_t FamilyTree::found(System& system, std::size_t index, const std::vec
   Group group;
   group.code = static_cast<std::int64_t>(m_groups.size()) + 1;
   group.system = index;
-  group.systemText = system.text;
+  group.systemText = &system.text;
   group.isOther = isOther;
   group.isChanged = true;
   if (!isOther) {
     group.founder = joined(tokens);
-    group.tokens.assign(tokens.begin(), tokens.end());
     group.hashes = hashesOf(tokens);
   }
   m_groups.push_back(std::move(group));
@@ -112,7 +118,7 @@ std::int64_t FamilyTree::place(std::string_view systemText, std::string_view use
     if (hasBest && best * 2 >= tokens.size()) {
       Group& group = m_groups[bestGroup];
       for (std::size_t i = 0; i < tokens.size(); ++i)
-        if (group.hashes[i] != hashes[i] && group.hashes[i] != 0) group.tokens[i] = kMask, group.hashes[i] = 0, group.isChanged = true;
+        if (group.hashes[i] != hashes[i] && group.hashes[i] != 0) group.hashes[i] = 0, group.isChanged = true;
       return group.code;
     }
   }
@@ -131,7 +137,7 @@ void FamilyTree::restore(std::string_view systemText, std::string_view founder, 
   found(system, m_byText[system.text], tokens, isOther);
   Group& group = m_groups.back();
   const auto wide = templateTokens(tmpl);
-  if (wide.size() == tokens.size()) group.tokens.assign(wide.begin(), wide.end()), group.hashes = hashesOf(wide);
+  if (wide.size() == tokens.size()) group.hashes = hashesOf(wide);
   group.isChanged = false;
 }
 

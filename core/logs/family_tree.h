@@ -16,12 +16,12 @@ class FamilyTree {
     std::int64_t code = 0;                   ///< from 1, in order of founding
     std::size_t system = 0;                  ///< into systems()
     std::string founder;                     ///< tokens of its first record, joined by blanks
-    std::vector<std::string> tokens;         ///< its template, which widens
-    std::vector<std::uint64_t> hashes;       ///< of its tokens; 0 for what varies
+    std::vector<std::uint64_t> hashes;       ///< of the founder's tokens; 0 for what varies since
     bool isChanged = false;                  ///< since the last time it was stored
     bool isOther = false;                    ///< what found no place in the system's groups
+    const std::string* systemText = nullptr; ///< masked
     [[nodiscard]] std::string id() const;    ///< 12 hex digits; of `other`: "other"
-    std::string systemText;                  ///< masked
+    [[nodiscard]] std::string tmpl() const;  ///< the founder with <*> where its records differ
   };
 
   /// The group of a prompt, by masked system text and masked last user turn; founds one when it fits none.

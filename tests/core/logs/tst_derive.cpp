@@ -94,7 +94,7 @@ class TstDerive : public QObject {
     QVERIFY(c != a && d != a && d != c);
     const auto& group = tree.groups()[static_cast<std::size_t>(a) - 1];
     QCOMPARE(group.id(), std::string("327d768752bc"));
-    QCOMPARE(join(group.tokens, " "), std::string("Ticket <*> from <*>: <*> order <*>"));
+    QCOMPARE(group.tmpl(), std::string("Ticket <*> from <*>: <*> order <*>"));
     // Free text of any length joins by its founder's first or last eight words.
     const auto e = tree.place(system, "one two three four five six seven eight nine ten");
     QCOMPARE(tree.place(system, "one two three four five six seven eight and quite another ending of the text"), e);
