@@ -74,7 +74,7 @@ int run(const std::vector<std::string>& args) {
   return serve(*host, io, idle);
 }
 
-const Registration registration{{"rpc", "MODEL [--dtype bf16|f32|as-is] [--adapter DIR] [--device D] [--threads N] [--idle-exit SECONDS]",
+const Registration registration{{"rpc", "MODEL [--dtype bf16|f32|int8|int4|as-is] [--adapter DIR] [--device D] [--threads N] [--idle-exit SECONDS]",
                                  "Answer requests about one model over stdin and stdout (JSON lines).", run}};
 
 }  // namespace
