@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 
@@ -60,12 +61,20 @@ bool has(std::string_view text, std::initializer_list<std::string_view> words) {
 std::string rejectedParameter(const Said& said, std::string_view all) {
   constexpr std::string_view kDroppable[] = {"stream_options", "max_completion_tokens", "max_tokens", "temperature", "top_p", "seed", "logprobs", "top_logprobs", "response_format", "reasoning_effort", "reasoning", "stop", "metadata", "store"};
   const std::string lower = lowerAscii(all);
-  const bool complains = has(lower, {"unsupported", "not supported", "unrecognized", "unrecognised", "unknown", "unexpected", "not permitted", "extra inputs", "invalid parameter", "does not support", "deprecated", "not allowed"});
+  const bool complains = has(lower, {"unsupported", "not supported", "unrecognized", "unrecognised", "unknown", "unexpected", "not permitted", "extra inputs", "invalid parameter", "does not support", "deprecated", "not allowed", "not implemented", "not available", "leave it out", "cannot be answered"});
   if (!complains) return {};
   for (const auto name : kDroppable)
     if (said.param == name) return std::string(name);
-  for (const auto name : kDroppable)
-    if (lower.find("'" + std::string(name) + "'") != std::string::npos || lower.find("`" + std::string(name) + "`") != std::string::npos || lower.find("\"" + std::string(name) + "\"") != std::string::npos) return std::string(name);
+  // A name with an underscore, or one of these three, is no word of a sentence; others must stand in quotes or brackets.
+  for (const auto name : kDroppable) {
+    const bool isDistinct = name.find('_') != std::string_view::npos || name == "temperature" || name == "logprobs" || name == "seed";
+    for (auto at = lower.find(name); at != std::string::npos; at = lower.find(name, at + 1)) {
+      const auto around = [&](std::size_t i) { return i < lower.size() ? lower[i] : ' '; };
+      const char before = at == 0 ? ' ' : lower[at - 1], after = around(at + name.size());
+      if (std::isalnum(static_cast<unsigned char>(before)) || before == '_' || std::isalnum(static_cast<unsigned char>(after)) || after == '_') continue;
+      if (isDistinct || before == '\'' || before == '`' || before == '"' || before == '(') return std::string(name);
+    }
+  }
   return {};
 }
 

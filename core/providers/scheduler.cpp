@@ -62,7 +62,7 @@ struct Scheduler::Private {
   std::string origin;
 
   Private(std::shared_ptr<Provider> p, ResponseCache* c, UsageLog* l, SchedulerOptions o)
-      : provider(std::move(p)), cache(c), log(l), options(std::move(o)), random(options.seed, "retry"), aimd(provider->teacher().maxConcurrent),
+      : provider(std::move(p)), cache(c), log(l), options(std::move(o)), random(options.seed, "retry"), aimd(provider->teacher().maxConcurrent, options.startAt),
         requests(provider->teacher().requestsPerMinute), tokens(provider->teacher().tokensPerMinute), origin(provider->teacher().host()) {
     tally.tokens.isKnown = true;
     // A local model batches by itself; a replay has no server to spare.
@@ -309,9 +309,9 @@ struct Scheduler::Private {
       RETORT_CHECK(book(node.mapped(), outcome));
       booked.emplace_back(std::move(node.mapped()), std::move(outcome));
     }
-    // The answers first: a crash between the two loses a line of the log's end, never an answer.
-    if (cache) RETORT_CHECK(cache->sync());
-    if (log) RETORT_CHECK(log->sync());
+    // The answers only: the log's lines reach the disk with the next attempt's, or at the end. A power cut in between makes an answered
+    // attempt look open (possibly billed), which errs on the safe side; a killed process loses nothing.
+    if (cache && std::any_of(booked.begin(), booked.end(), [](const auto& b) { return b.second.end == End::ok; })) RETORT_CHECK(cache->sync());
     for (auto& [item, outcome] : booked) RETORT_CHECK(decide(std::move(item), std::move(outcome), settled));
     return {};
   }
@@ -335,6 +335,7 @@ struct Scheduler::Private {
       lock.unlock();
       if (!gather(settled, 0).ok()) break;
     }
+    if (log) (void)log->sync();
   }
 };
 
@@ -368,6 +369,7 @@ Result<RunTally> Scheduler::run(const std::function<std::optional<GenRequest>()>
     if (isOver) break;
   }
   meter.finish();
+  if (m->log) RETORT_CHECK(m->log->sync());
   return m->tally;
 }
 

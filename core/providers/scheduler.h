@@ -30,6 +30,7 @@ struct SchedulerOptions {
   bool askAgain = false;           ///< do not look into the cache (still writes it)
   int maxTries = kMaxTries;
   std::uint64_t seed = 1;          ///< of the jitter
+  int startAt = 4;                 ///< requests at once before anything is known of the server
   std::int64_t expected = 0;       ///< questions in all, for progress; 0: unknown
   std::string stage = "Teacher answers";
 };

@@ -81,11 +81,12 @@ std::string canonicalQuery(std::string_view query) {
 /// Without blanks at the ends, runs of blanks (a folded line too) as one.
 std::string foldedValue(std::string_view value) {
   std::string out;
-  for (const char c : trimmed(value)) {
+  for (const char c : value) {
     const bool isBlank = c == ' ' || c == '\t' || c == '\n' || c == '\r';
-    if (isBlank && !out.empty() && out.back() == ' ') continue;
+    if (isBlank && (out.empty() || out.back() == ' ')) continue;
     out.push_back(isBlank ? ' ' : c);
   }
+  if (!out.empty() && out.back() == ' ') out.pop_back();
   return out;
 }
 

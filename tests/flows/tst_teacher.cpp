@@ -191,6 +191,31 @@ class TestTeacher : public QObject {
     QCOMPARE(c["pairs"][2]["agreement"].get<double>(), 1.0);   // the same model twice
   }
 
+  /// Retort's own server as a teacher behind an address: real streams, real usage.
+  void aServedModelIsATeacher() {
+    if (!fs::exists(flow::bin("retort-worker"))) QSKIP("retort-worker is not built");
+    const auto tiny = fs::path(std::getenv("RETORT_SOURCE")) / "resources/tiny";
+    auto server = LineProcess::start({flow::bin("retort-cli"), {"-w", m_w.string(), "serve", tiny.string(), "--port", "0"}, {{"RETORT_SERVE_KEY", ""}}, {}, {}});
+    QVERIFY(server.ok());
+    const auto line = server->readLine();
+    QVERIFY(line.ok() && line->has_value());
+    const auto hello = parseJson(**line, "hello");
+    QVERIFY2(hello.ok() && hello->contains("serving"), (*line)->c_str());
+    std::string address = (*hello)["serving"].get<std::string>();
+    if (!address.starts_with("http")) address = "http://" + address;
+    QVERIFY(run({"teacher", "add", "served", "--kind", "compatible", "--url", address, "--model", (*hello)["model"].get<std::string>(), "--price", "0,0"}).is_object());
+    const auto found = run({"teacher", "test", "served"});
+    QVERIFY(found["usage_in_stream"].get<bool>());
+    QVERIFY(!found["models"].empty());
+    const auto dry = run({"teacher", "answer", m_dataset, "--teacher", "served", "--dry-run", "--check", "none", "--max-tokens", "8"});
+    QCOMPARE(dry["rows"].size(), std::size_t(16));
+    int said = 0;
+    for (const auto& row : dry["rows"]) said += row["accepted"].get<bool>() || row["reason"].get<std::string>().starts_with("cut at 8");
+    QCOMPARE(said, 16);
+    server->kill(SIGTERM);
+    (void)server->wait();
+  }
+
   void noKeyLiesAnywhere() {
     int files = 0;
     for (const auto& entry : fs::recursive_directory_iterator(m_dir.path().toStdString())) {

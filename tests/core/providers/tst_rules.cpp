@@ -57,6 +57,10 @@ class TestRules : public QObject {
     row("context", 400, R"({"error":{"message":"This has a maximum context length of 8192 tokens","code":"context_length_exceeded"}})", "fail");
     row("parameter", 400, R"({"error":{"message":"Unsupported parameter: 'max_tokens' is not supported with this model.","param":"max_tokens","code":"unsupported_parameter"}})", "reshape");
     row("value", 400, R"({"error":{"message":"Unsupported value: 'temperature' does not support 0 with this model.","param":"temperature"}})", "reshape");
+    row("brackets", 400, R"({"error":{"message":"The request cannot be answered (response_format): this server writes text only. Leave it out."}})", "reshape");
+    row("bare name", 400, R"({"error":{"message":"temperature is not supported by this model"}})", "reshape");
+    row("a word", 400, R"({"error":{"message":"Unknown stop in the road"}})", "fail");
+    row("too large", 400, R"({"error":{"message":"max_tokens is too large: at most 4096"}})", "fail");
     row("other 400", 400, R"({"error":{"message":"messages must not be empty"}})", "fail");
     row("filter", 400, R"({"error":{"code":"content_filter","message":"The prompt was filtered"}})", "fail");
     row("credits", 402, R"({"error":{"code":402,"message":"Insufficient credits"}})", "pause-quota");

@@ -3,6 +3,7 @@
 #include <QTest>
 
 #include <csignal>
+#include <deque>
 #include <map>
 
 #include <sys/wait.h>
@@ -49,6 +50,7 @@ struct Bench {
   Workspace workspace = *Workspace::create(dir.path().toStdString() + "/w");
   std::shared_ptr<HttpClient> http = std::make_shared<HttpClient>(HttpClient::Reach::loopback);
   std::vector<Settled> settled;
+  bool stream = false;
 
   Result<RunTally> run(const Teacher& teacher, int rows, SchedulerOptions options = {}, std::stop_token stop = {}, int distinct = 1'000'000) {
     auto provider = *makeHttpProvider(teacher, http);
@@ -64,7 +66,7 @@ struct Bench {
       r.id = "row-" + std::to_string(next);
       r.messages = Json::array({{{"role", "user"}, {"content", "question " + std::to_string(next % distinct) + "\"" + std::string(3600, '.')}}});
       r.sampling.maxTokens = 200;
-      r.stream = false;
+      r.stream = stream;
       ++next;
       return r;
     }, [&](Settled&& s) { return settled.push_back(std::move(s)), Status(); }, {}, stop);
@@ -73,6 +75,55 @@ struct Bench {
 };
 
 constexpr const char* kTorn = "{\"hash\":\"torn";
+
+/// Answers after 20 ms from a thread of its own, and notes when.
+class Metronome : public Provider {
+ public:
+  explicit Metronome(Teacher teacher) : m_teacher(std::move(teacher)), m_thread([this](std::stop_token stop) { beat(stop); }) {}
+  const Teacher& teacher() const override { return m_teacher; }
+  Result<Capabilities> probe(std::stop_token) override { return Capabilities(); }
+  void rejectParameter(const std::string&) override {}
+  std::string dialectName() const override { return "metronome"; }
+  void generate(GenRequest request, Handlers handlers, std::stop_token) override {
+    const std::lock_guard lock(m_mutex);
+    m_queue.push_back({monotonicSeconds() + 0.02, std::move(request), std::move(handlers)});
+  }
+  std::map<std::string, double> doneAt;
+
+ private:
+  struct Item {
+    double due;
+    GenRequest request;
+    Handlers handlers;
+  };
+  void beat(std::stop_token stop) {
+    while (!stop.stop_requested()) {
+      std::vector<Item> due;
+      {
+        const std::lock_guard lock(m_mutex);
+        const double now = monotonicSeconds();
+        while (!m_queue.empty() && m_queue.front().due <= now) due.push_back(std::move(m_queue.front())), m_queue.pop_front();
+      }
+      for (auto& item : due) {
+        Outcome o;
+        o.end = End::ok;
+        o.http = 200;
+        o.answer.text = "ok";
+        o.answer.usage = {10, 0, 0, 2, 0, true};
+        {
+          const std::lock_guard lock(m_mutex);
+          doneAt[item.request.id] = monotonicSeconds();
+        }
+        item.handlers.done(std::move(o));
+      }
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
+    }
+  }
+  Teacher m_teacher;
+  std::mutex m_mutex;
+  std::deque<Item> m_queue;
+  std::jthread m_thread;
+};
 
 SchedulerOptions priced() {
   SchedulerOptions o;
@@ -313,6 +364,67 @@ class TestScheduler : public QObject {
     QCOMPARE(totals.possiblyBilled, std::int64_t(4));
     QCOMPARE(totals.ok, std::int64_t(40));
     QCOMPARE(totals.unsettled, std::int64_t(0));
+  }
+
+  /// From the outcome on the network thread to the answer in the caller's hands, cache and usage log synced in between.
+  void addsLittle() {
+    Bench bench;
+    auto teacher = teacherAt("http://127.0.0.1:9");
+    auto provider = std::make_shared<Metronome>(teacher);
+    auto cache = *ResponseCache::open(bench.workspace.cache(), "m", "o", "t");
+    auto log = *UsageLog::open(bench.workspace);
+    for (const int atOnce : {8, 256}) {
+      auto options = priced();
+      options.startAt = atOnce;
+      options.askAgain = true;
+      provider->doneAt.clear();
+      std::vector<double> added;
+      int next = 0;
+      Scheduler scheduler(provider, &cache, &log, options);
+      const auto tally = scheduler.run([&]() -> std::optional<GenRequest> {
+        if (next >= 2000) return std::nullopt;
+        GenRequest r;
+        r.id = "row-" + std::to_string(next);
+        r.messages = Json::array({{{"role", "user"}, {"content", "question " + std::to_string(next++)}}});
+        return r;
+      }, [&](Settled&& s) { return added.push_back((monotonicSeconds() - provider->doneAt.at(s.request.id)) * 1000), Status(); }, {}, {});
+      QVERIFY(tally.ok());
+      QCOMPARE(tally->ok, std::int64_t(2000));
+      std::sort(added.begin(), added.end());
+      qInfo("%d at once: added p50 %.2f ms, p99 %.2f ms", atOnce, added[1000], added[1980]);
+      QVERIFY2(added[1000] < 50, std::to_string(added[1000]).c_str());
+    }
+  }
+
+  /// 256 streams at once. The server's own time is taken off: what is left is network thread, scheduler and this machine's load.
+  void holds256Streams() {
+    std::atomic<int> most = 0;
+    ScriptServer* self = nullptr;
+    ScriptServer server([&](const SeenRequest&, Wire& w) {
+      most = std::max(most.load(), self->open());
+      w.beginStream();
+      for (int i = 0; i < 10; ++i) w.wait(0.05), w.send("data: {\"choices\":[{\"delta\":{\"content\":\"ab\"}}]}\n\n");
+      w.send("data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n");
+    });
+    self = &server;
+    Bench bench;
+    auto options = priced();
+    options.startAt = 256;
+    auto teacher = teacherAt(server.url());
+    const double begin = monotonicSeconds();
+    bench.stream = true;
+    const auto tally = bench.run(teacher, 1024, options);
+    const double took = monotonicSeconds() - begin;
+    QCOMPARE(tally->ok, std::int64_t(1024));
+    QVERIFY2(most >= 200, std::to_string(most.load()).c_str());
+    std::vector<double> wait;
+    for (const auto& s : bench.settled) {
+      QCOMPARE(s.outcome.answer.text.size(), std::size_t(20));
+      wait.push_back(s.outcome.timing.ttftMs);
+    }
+    std::sort(wait.begin(), wait.end());
+    qInfo("1,024 streams of 0.5 s, 256 at once: %.2f s; first piece after 50 ms: p50 %.1f ms, p99 %.1f ms", took, wait[512], wait[1013]);
+    QVERIFY2(took < 20, std::to_string(took).c_str());
   }
 
   void tornLinesAreSurvived() {
