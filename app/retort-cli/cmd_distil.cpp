@@ -51,7 +51,8 @@ Result<line::DistilRequest> requestOf(const Args& args) {
   r.seed = static_cast<std::uint64_t>(seed);
   if (args.has("--to")) {
     r.formats.clear();
-    for (const auto part : splitView(args.get("--to"), ',')) r.formats.emplace_back(trimmed(part));
+    const std::string to = args.get("--to");
+    for (const auto part : splitView(to, ',')) r.formats.emplace_back(trimmed(part));
   }
   if (const auto by = args.get("--finish-by"); !by.empty()) {
     const auto time = parseIsoTime(by);

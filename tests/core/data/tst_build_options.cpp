@@ -13,7 +13,7 @@ class TestBuildOptions : public QObject {
     o.name = "desk", o.filter = "env = \"prod\"", o.use = "prompts", o.teacher = "m", o.golden = "/g.jsonl", o.references = "/r.jsonl", o.split = "60/20/20", o.group = "team", o.seed = 7, o.system = "none";
     const auto back = data::buildOptionsFromJson(data::toJson(o), "spec.json");
     QVERIFY2(back.ok(), back.ok() ? "" : back.error().text().c_str());
-    QCOMPARE(data::toJson(*back), data::toJson(o));
+    QVERIFY(data::toJson(*back) == data::toJson(o));
     QVERIFY(back->store.empty());   // where to read is the caller's, never the job's
   }
   void mistakesAreNamed() {

@@ -76,11 +76,13 @@ void EvaluateDialog::fill(const std::vector<data::Dataset>& datasets, const std:
     m_dataset->addItem(tr("%1 (%2 test rows)").arg(it->name.empty() ? qs(it->id) : qs(it->name), countText(it->test)), qs(it->id));
   m_teacher->addItem(tr("None"), QString());
   m_base->addItem(tr("None"), QString());
+  // The run this was opened for is offered even where the inventory has not heard of its end yet.
   for (const auto& r : m_session->inventory().runs)
-    if (r.summary.state.phase == job::Phase::done) {
+    if (r.summary.state.phase == job::Phase::done || qs(r.summary.id) == m_run) {
       const QString text = tr("Run: %1").arg(r.summary.name.empty() ? qs(r.summary.id) : qs(r.summary.name));
       for (QComboBox* box : {m_student, m_teacher}) box->addItem(text, qs(r.summary.id));
     }
+  if (!m_run.isEmpty() && m_student->findData(m_run) < 0) m_student->addItem(tr("Run: %1").arg(m_run), m_run);
   for (const auto& m : models)
     for (QComboBox* box : {m_student, m_teacher, m_base}) box->addItem(qs(m.name), qs(m.name));
   m_start->setEnabled(m_dataset->count() > 0 && m_student->count() > 0);
