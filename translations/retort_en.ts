@@ -108,10 +108,10 @@
 <context>
     <name>retort::ui::Session</name>
     <message numerus="yes">
-        <source>Importing %n sources</source>
-        <translation>
-            <numerusform>Importing %n sources</numerusform>
-            <numerusform>Importing %n sources</numerusform>
+        <source>%n sources</source>
+        <translation type="unfinished">
+            <numerusform></numerusform>
+            <numerusform></numerusform>
         </translation>
     </message>
 </context>
