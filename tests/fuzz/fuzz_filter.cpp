@@ -20,7 +20,9 @@ void check(const Filter& filter) {
   mustHold(!filterInWords(filter).empty());
   (void)filterToBedrock(filter);
   const auto matcher = RecordMatcher::create(filter);
-  mustHold(matcher.ok());
+  // Fields that only the store knows (tags, families …) cannot be matched on a record alone: refused by name.
+  mustHold(matcher.ok() || matcher.error().code == "filter.field.late");
+  if (!matcher.ok()) return;
   Record record;
   record.metadata = {{"env", "prod"}, {"a b", "12"}};
   record.timeUs = 1;
