@@ -141,7 +141,7 @@ void StudentStep::enter(const line::DistilRequest& request) {
     const QVariant was = m_student->currentData();
     m_student->clear();
     for (const auto& m : models)
-      m_student->addItem(m.parameters > 0 ? tr("%1 (%2 M parameters)").arg(qs(m.name), numberText(static_cast<double>(m.parameters) / 1e6, m.parameters < 10'000'000 ? 1 : 0)) : qs(m.name), qs(m.name));
+      m_student->addItem(m.parameters > 0 ? tr("%1 · %2 M", "name and size of a model").arg(qs(m.name), numberText(static_cast<double>(m.parameters) / 1e6, m.parameters < 10'000'000 ? 1 : 0)) : qs(m.name), qs(m.name));
     if (const int at = m_student->findData(was); at >= 0) m_student->setCurrentIndex(at);
     m_filling = false;
     edited();

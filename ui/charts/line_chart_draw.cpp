@@ -116,7 +116,7 @@ void LineChart::Private::fitY() {
   const double span = hi - lo;
   if (lo < yLow || hi > yHigh || span < 0.6 * (yHigh - yLow)) {
     yLow = logY || (zero && lo == 0) ? lo : lo - 0.06 * span;
-    yHigh = logY ? hi : hi + 0.06 * span;
+    yHigh = logY ? hi : hi + (levels.empty() ? 0.06 : 0.16) * span;   // a level's name stands above its line
   }
   plot->yAxis->setRange(yLow, yHigh);
 }

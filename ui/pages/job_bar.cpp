@@ -56,13 +56,18 @@ void JobBar::follow(const std::string& id) {
   refresh();
 }
 
+void JobBar::setShownElsewhere(const std::string& id) {
+  m_elsewhere = id;
+  refresh();
+}
+
 void JobBar::refresh() {
   const run::JobSummary* active = m_session->unfinished(m_kinds);
   if (active && std::find(m_waited.begin(), m_waited.end(), active->id) == m_waited.end()) m_waited.push_back(active->id);
   std::vector<job::State> over;
   for (const auto& j : m_session->inventory().jobs)
     if (job::isFinal(j.state.phase) && std::erase(m_waited, j.id) > 0) over.push_back(j.state);
-  setVisible(active != nullptr);
+  setVisible(active && active->id != m_elsewhere);
   if (active) show(*active);
   for (const job::State& state : over) Q_EMIT ended(state);
 }

@@ -17,7 +17,8 @@ class JobBar : public QWidget {
   void follow(const std::string& id);
   /// A button that opens the job shown (for jobs with a page of their own).
   void setOpen(const QString& text);
-  [[nodiscard]] const std::string& jobId() const { return m_id; }
+  /// This job is shown by the page itself, so not here; empty for none.
+  void setShownElsewhere(const std::string& id);
 
  Q_SIGNALS:
   void ended(const retort::job::State& state);
@@ -30,7 +31,7 @@ class JobBar : public QWidget {
   void send(const char* word);
   Session* m_session;
   std::vector<std::string> m_kinds;
-  std::string m_id;                        ///< shown
+  std::string m_id, m_elsewhere;           ///< shown, here or by the page
   std::vector<std::string> m_waited;       ///< whose end is still to be told
   bool m_asked = false;
   PlainLabel* m_title;

@@ -1,6 +1,7 @@
 // The help pages: see help.h.
 #include "ui/shell/help.h"
 
+#include <QDir>
 #include <QFile>
 #include <QHBoxLayout>
 #include <QListWidget>
@@ -12,8 +13,15 @@
 namespace retort::ui {
 
 QStringList helpPages() {
-  return {QStringLiteral("logs"), QStringLiteral("filters"), QStringLiteral("datasets"), QStringLiteral("distil"), QStringLiteral("runs"),
-          QStringLiteral("evaluate"), QStringLiteral("export"), QStringLiteral("shortcuts"), QStringLiteral("design")};
+  QStringList pages{QStringLiteral("logs"), QStringLiteral("filters"), QStringLiteral("datasets"), QStringLiteral("distil"), QStringLiteral("runs"),
+                    QStringLiteral("evaluate"), QStringLiteral("export")};
+  const QStringList last{QStringLiteral("shortcuts"), QStringLiteral("design")};
+  // Pages on what the command line does stand between those of the window and the lists.
+  for (QString name : QDir(QStringLiteral(":/help")).entryList({QStringLiteral("*.md")}, QDir::Files, QDir::Name)) {
+    name.chop(3);
+    if (!pages.contains(name) && !last.contains(name)) pages << name;
+  }
+  return pages + last;
 }
 
 QString helpText(const QString& name) {

@@ -270,6 +270,7 @@ void DistilPage::showForm() {
 void DistilPage::arrange() {
   const bool any = m_dataset->count() > 0;
   setBody(m_inLine ? static_cast<QWidget*>(m_line) : any ? m_body : m_empty);
+  m_job->setShownElsewhere(m_inLine ? m_line->jobId() : std::string());
   m_back->setVisible(m_inLine);
   m_start->setVisible(any && !m_inLine);
   m_assistant->setVisible(any && !m_inLine);

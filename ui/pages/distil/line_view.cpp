@@ -55,7 +55,7 @@ LineView::LineView(Session* session, QWidget* parent) : QWidget(parent), m_sessi
   m_grid->setColumnStretch(2, 1);
   stepColumn->addWidget(m_stepBox);
   stepColumn->addStretch();
-  row->addWidget(steps, 2);
+  row->addWidget(steps, 3);
   m_chartCard = new Card(holder);
   auto* chartColumn = new QVBoxLayout(m_chartCard);
   chartColumn->setContentsMargins(12, 12, 12, 12);
@@ -65,7 +65,7 @@ LineView::LineView(Session* session, QWidget* parent) : QWidget(parent), m_sessi
   m_chart->setMinimumHeight(220);
   chartColumn->addWidget(m_chartTitle);
   chartColumn->addWidget(m_chart, 1);
-  row->addWidget(m_chartCard, 3);
+  row->addWidget(m_chartCard, 4);
   column->addLayout(row, 1);
   m_result = new Card(holder);
   auto* resultColumn = new QVBoxLayout(m_result);
@@ -157,10 +157,10 @@ void LineView::makeSteps() {
   };
   add(demo ? tr("Sample logs") : tr("Logs"), "import", "logs");
   add(tr("Dataset"), demo ? "golden" : "dataset", "datasets");
-  if (demo) add(tr("Teacher, tuned on golden examples"), "teacher.started", "runs");
+  if (demo) add(tr("Teacher, tuned"), "teacher.started", "runs");
   if (demo || textOf(params, "use") == QLatin1String("prompts")) add(tr("Teacher's answers"), "answers", "datasets");
   add(tr("Student"), "student.started", "runs");
-  if (demo) add(tr("To compare: answers only"), "answers_only.started", "runs"), add(tr("To compare: golden labels only"), "gold_only.started", "runs");
+  if (demo) add(tr("Answers only"), "answers_only.started", "runs"), add(tr("Golden labels only"), "gold_only.started", "runs");
   add(tr("Evaluation"), "evaluate", "evaluate");
   add(tr("Verified files"), "export", "export");
   int row = 0;
