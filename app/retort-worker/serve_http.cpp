@@ -151,8 +151,6 @@ struct HttpServer::Private {
     auto parsed = engine::parseApiRequest(http.body, chat, host, options.name);
     if (!parsed.ok()) return sendError(response, statusOf(parsed.error()), parsed.error(), "invalid_request_error");
     auto request = std::make_shared<ApiRequest>(std::move(*parsed));
-    const auto body = parseJson(http.body, "request body");
-    const Json metadata = body.ok() ? body->value("metadata", Json()) : Json();
     const ApiAnswer head{(chat ? "chatcmpl-" : "cmpl-") + randomHex(16), utcMicros() / 1'000'000, options.name};
     auto channel = std::make_shared<Channel>();
     auto live = std::make_shared<engine::LiveRequest>();
@@ -160,8 +158,8 @@ struct HttpServer::Private {
     live->options = request->options;
     live->cancelled = [channel] { return channel->gone.load(); };
     if (request->stream) live->delta = [channel](std::string_view piece) { channel->push(piece); };
-    live->done = [this, channel, request, head, metadata](Result<Generated> made) {
-      if (made.ok() && log) log->add(head, *request, metadata, *made);
+    live->done = [this, channel, request, head](Result<Generated> made) {
+      if (made.ok() && log) log->add(head, *request, *made);
       channel->finish(std::move(made));
     };
     if (!service.submit(live)) {

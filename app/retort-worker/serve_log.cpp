@@ -15,7 +15,7 @@ Json textPart(const std::string& text) { return Json::array({{{"text", text}}});
 
 }  // namespace
 
-Json trafficRecord(const engine::ApiAnswer& answer, const engine::ApiRequest& request, const Json& metadata, const engine::Generated& made, std::int64_t timeMicros) {
+Json trafficRecord(const engine::ApiAnswer& answer, const engine::ApiRequest& request, const engine::Generated& made, std::int64_t timeMicros) {
   Json messages = Json::array(), system = Json::array();
   if (request.chat) {
     for (const Json& m : request.messages) {
@@ -29,8 +29,8 @@ Json trafficRecord(const engine::ApiAnswer& answer, const engine::ApiRequest& re
   Json input = {{"messages", messages}, {"inferenceConfig", {{"maxTokens", request.options.maxTokens}, {"temperature", request.options.sampler.temperature}, {"topP", request.options.sampler.topP}}}};
   if (!system.empty()) input["system"] = system;
   Json keys = {{"served", "retort"}};
-  if (metadata.is_object())
-    for (const auto& [key, value] : metadata.items())
+  if (request.metadata.is_object())
+    for (const auto& [key, value] : request.metadata.items())
       if (value.is_string()) keys[key] = value;
   const Json output = {{"output", {{"message", {{"role", "assistant"}, {"content", textPart(made.text)}}}}},
                        {"stopReason", made.finish == "length" ? "max_tokens" : "end_turn"},
@@ -42,9 +42,9 @@ Json trafficRecord(const engine::ApiAnswer& answer, const engine::ApiRequest& re
           {"output", {{"outputContentType", "application/json"}, {"outputBodyJson", output}, {"outputTokenCount", made.ids.size()}}}};
 }
 
-void TrafficLog::add(const engine::ApiAnswer& answer, const engine::ApiRequest& request, const Json& metadata, const engine::Generated& made) {
+void TrafficLog::add(const engine::ApiAnswer& answer, const engine::ApiRequest& request, const engine::Generated& made) {
   const auto now = utcMicros();
-  const std::string line = dumpJson(trafficRecord(answer, request, metadata, made, now)) + "\n";
+  const std::string line = dumpJson(trafficRecord(answer, request, made, now)) + "\n";
   const std::lock_guard lock(m_mutex);
   const int file = makeFolders(m_folder).ok() ? ::open((m_folder / (isoUtc(now).substr(0, 10) + ".jsonl")).c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
   const bool whole = file >= 0 && ::write(file, line.data(), line.size()) == static_cast<ssize_t>(line.size());

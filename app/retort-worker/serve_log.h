@@ -13,7 +13,7 @@ class TrafficLog {
   /// Records go to FOLDER/YYYY-MM-DD.jsonl.
   explicit TrafficLog(std::filesystem::path folder) : m_folder(std::move(folder)) {}
   /// Appends one call. A failure does not fail the call: it is counted.
-  void add(const engine::ApiAnswer& answer, const engine::ApiRequest& request, const Json& metadata, const engine::Generated& made);
+  void add(const engine::ApiAnswer& answer, const engine::ApiRequest& request, const engine::Generated& made);
   [[nodiscard]] std::uint64_t written() const;
   [[nodiscard]] std::uint64_t missed() const;
 
@@ -24,6 +24,6 @@ class TrafficLog {
 };
 
 /// The record: Bedrock's invocation log, Converse, which the importer knows.
-[[nodiscard]] Json trafficRecord(const engine::ApiAnswer& answer, const engine::ApiRequest& request, const Json& metadata, const engine::Generated& made, std::int64_t timeMicros);
+[[nodiscard]] Json trafficRecord(const engine::ApiAnswer& answer, const engine::ApiRequest& request, const engine::Generated& made, std::int64_t timeMicros);
 
 }  // namespace retort::worker

@@ -182,6 +182,7 @@ Result<ApiRequest> parseApiRequest(std::string_view text, bool chat, const Model
   if (!body.is_object()) return bad("body", "it must be a JSON object");
   ApiRequest out;
   out.chat = chat;
+  out.metadata = body.value("metadata", Json());
   // Clients must name a model; any spelling of the one that is served will do.
   if (body.contains("model") && body["model"].is_string()) {
     const std::string wanted = body["model"].get<std::string>(), plain(name.substr(0, name.rfind('@')));

@@ -17,6 +17,7 @@ struct ApiRequest {
   bool stream = false, streamUsage = false;
   Json messages, tools;                           ///< of chat, as given (for the traffic log)
   std::string text;                               ///< of a text completion
+  Json metadata;                                  ///< the caller's own, as given
 };
 
 /// Reads a request body for a model served as `name`. Unknown members are ignored, as the API has it; members that would change the

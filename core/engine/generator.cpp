@@ -11,10 +11,9 @@
 #include <numeric>
 
 #include "base/clock.h"
-#include "base/format.h"
 #include "engine/device.h"
+#include "engine/growing_answer.h"
 #include "engine/kv_cache.h"
-#include "engine/text_stream.h"
 
 namespace retort::engine {
 namespace {
@@ -51,27 +50,10 @@ std::size_t commonPrefix(const Prompts& prompts) {
   return common;
 }
 
-Status checkPrompts(const Prompts& prompts, const Decoder& decoder) {
-  for (std::size_t i = 0; i < prompts.size(); ++i) {
-    const std::string where = "prompt " + std::to_string(i);
-    if (prompts[i].empty())
-      return Error{"engine.prompt.empty", "A prompt has no tokens", where, "an answer needs at least one token before it", "Give it a text", {}, {}};
-    if (decoder.config.context > 0 && static_cast<std::int64_t>(prompts[i].size()) >= decoder.config.context)
-      return Error{"engine.prompt.long", "A prompt is too long", where,
-                   "it has " + std::to_string(prompts[i].size()) + " tokens, and the model's context is " + std::to_string(decoder.config.context),
-                   "Shorten it, or choose a model with a longer context", {}, {}};
-    for (const TokenId id : prompts[i])
-      if (id < 0 || id >= decoder.config.vocab)
-        return Error{"engine.prompt.id", "A prompt holds an unknown token", where, "id " + std::to_string(id) + " is not in the model's vocabulary of " + std::to_string(decoder.config.vocab),
-                     "Tokenise it with this model's tokenizer", {}, {}};
-  }
-  return {};
-}
-
 /// One row of a batch while it is answered.
 struct Row {
   std::size_t index = 0;             ///< of the prompt
-  TextStream stream;
+  GrowingAnswer answer;
   bool done = false;
 };
 
@@ -84,14 +66,15 @@ class Batch {
 
   Status run(const std::vector<std::size_t>& chosen, const KvCache* prefix) {
     for (const std::size_t index : chosen) {
-      m_rows.push_back({index, TextStream(m_tokenizer, m_options.stop), false});
-      m_out[index].promptTokens = m_prompts[index].size();
+      std::function<void(std::string_view)> delta;
+      if (m_hooks.delta) delta = [this, index](std::string_view piece) { m_hooks.delta(index, piece); };
+      m_rows.push_back({index, GrowingAnswer(m_prompts[index], m_options, m_tokenizer, std::move(delta)), false});
     }
     at::Tensor hidden;
     RETORT_CHECK(prefill(prefix, hidden));
-    for (std::int64_t step = 0;; ++step) {
+    for (;;) {
       if (m_hooks.cancelled && m_hooks.cancelled()) return cancelledError("Generation");
-      const std::vector<TokenId> next = choose(hidden, step);
+      const std::vector<TokenId> next = choose(hidden);
       for (std::size_t r = 0; r < m_rows.size(); ++r)
         if (!m_rows[r].done) take(m_rows[r], next[r], m_cache.lengths[r]);
       const auto active = std::count_if(m_rows.begin(), m_rows.end(), [](const Row& row) { return !row.done; });
@@ -145,7 +128,7 @@ class Batch {
   }
 
   /// The next token of every row, with its log-probabilities where asked.
-  std::vector<TokenId> choose(const at::Tensor& hidden, std::int64_t step) {
+  std::vector<TokenId> choose(const at::Tensor& hidden) {
     at::Tensor logits = logitsOf(m_decoder, hidden);
     std::vector<TokenId> next(m_rows.size());
     if (m_options.sampler.plainGreedy() && !m_options.logProbs) {
@@ -155,44 +138,15 @@ class Batch {
     }
     logits = logits.to(at::kCPU).to(at::kFloat).contiguous();
     const auto vocab = static_cast<std::size_t>(logits.size(1));
-    std::vector<float> raw;
-    for (std::size_t r = 0; r < m_rows.size(); ++r) {
-      if (m_rows[r].done) continue;
-      const std::span<float> row(logits.data_ptr<float>() + r * vocab, vocab);
-      Generated& out = m_out[m_rows[r].index];
-      if (m_options.logProbs) raw.assign(row.begin(), row.end());
-      std::vector<TokenId> seen;
-      if (m_options.sampler.repetitionPenalty != 1) {
-        seen = m_prompts[m_rows[r].index];
-        seen.insert(seen.end(), out.ids.begin(), out.ids.end());
-      }
-      next[r] = sampleToken(row, m_options.sampler, seen, m_rows[r].index, static_cast<std::uint64_t>(step));
-      if (!m_options.logProbs) continue;
-      out.logProbs.push_back(raw[static_cast<std::size_t>(next[r])] - logSumExp(raw));
-      if (m_options.topLogProbs > 0) out.top.push_back(topLogProbs(raw, m_options.topLogProbs));
-    }
+    for (std::size_t r = 0; r < m_rows.size(); ++r)
+      if (!m_rows[r].done) next[r] = m_rows[r].answer.draw({logits.data_ptr<float>() + r * vocab, vocab}, m_rows[r].index);
     return next;
   }
 
   /// Adds a token to a row's answer and ends the row where it must.
   void take(Row& row, TokenId id, std::int64_t cached) {
-    Generated& out = m_out[row.index];
-    const double now = (monotonicSeconds() - m_begin) * 1000;
-    if (out.ids.empty()) out.firstTokenMs = now;
-    out.ids.push_back(id);
-    const bool ended = std::find(m_options.stopIds.begin(), m_options.stopIds.end(), id) != m_options.stopIds.end();
-    if (!ended) {
-      const std::string piece = row.stream.add(id);
-      if (!piece.empty() && m_hooks.delta) m_hooks.delta(row.index, piece);
-    }
-    const bool full = static_cast<int>(out.ids.size()) >= m_options.maxTokens || (m_decoder.config.context > 0 && cached + 1 >= m_decoder.config.context);
-    if (!ended && !row.stream.stopped() && !full) return;
-    const std::string rest = row.stream.finish();
-    if (!rest.empty() && m_hooks.delta) m_hooks.delta(row.index, rest);
-    out.finish = ended || row.stream.stopped() ? "stop" : "length";
-    out.text = row.stream.text();
-    out.totalMs = now;
-    row.done = true;
+    row.done = row.answer.take(id, cached, m_decoder.config.context, (monotonicSeconds() - m_begin) * 1000);
+    if (row.done) m_out[row.index] = row.answer.result();
   }
 
   void dropFinished(std::vector<TokenId>& ids) {
@@ -243,7 +197,7 @@ Result<std::vector<Generated>> generate(const Decoder& decoder, const text::Toke
                                         const GenerationOptions& options, const GenerationHooks& hooks) {
   std::vector<Generated> out(prompts.size());
   if (prompts.empty() || options.maxTokens <= 0) return out;
-  RETORT_CHECK(checkPrompts(prompts, decoder));
+  for (std::size_t i = 0; i < prompts.size(); ++i) RETORT_CHECK(checkPrompt(prompts[i], decoder.config, "prompt " + std::to_string(i)));
   RETORT_CHECK(guarded("Generating answers", [&]() -> Status {
     const c10::NoGradGuard noGrad;
     std::optional<KvCache> prefix;

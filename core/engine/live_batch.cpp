@@ -48,21 +48,12 @@ void append(KvCache& cache, KvCache other) {
   cache.lengths.push_back(other.lengths.front());
 }
 
-Status checkPrompt(const std::vector<TokenId>& prompt, const models::DecoderConfig& config) {
-  if (prompt.empty()) return Error{"engine.prompt.empty", "A prompt has no tokens", {}, "an answer needs at least one token before it", "Give it a text", {}, {}};
-  if (config.context > 0 && static_cast<std::int64_t>(prompt.size()) >= config.context)
-    return Error{"engine.prompt.long", "A prompt is too long", {}, "it has " + std::to_string(prompt.size()) + " tokens, and the model's context is " + std::to_string(config.context), "Shorten it", {}, {}};
-  const auto bad = std::find_if(prompt.begin(), prompt.end(), [&](TokenId id) { return id < 0 || id >= config.vocab; });
-  if (bad != prompt.end()) return Error{"engine.prompt.id", "A prompt holds an unknown token", {}, "id " + std::to_string(*bad) + " is not in the vocabulary", "Tokenise it with this model's tokenizer", {}, {}};
-  return {};
-}
-
 }  // namespace
 
 LiveBatch::LiveBatch(const Decoder& decoder, const text::Tokenizer* tokenizer, std::size_t slots) : m_decoder(decoder), m_tokenizer(tokenizer), m_slots(std::max<std::size_t>(1, slots)) {}
 
 void LiveBatch::admit(std::shared_ptr<LiveRequest> request) {
-  Row row{request, TextStream(m_tokenizer, request->options.stop), {}, monotonicSeconds(), 0};
+  Row row{request, GrowingAnswer(request->prompt, request->options, m_tokenizer, request->delta), monotonicSeconds(), 0};
   auto entered = checkPrompt(request->prompt, m_decoder.config);
   if (entered.ok()) entered = guarded("Reading a prompt", [&] { return enter(row); });
   if (!entered.ok()) request->done(entered.error());
@@ -73,7 +64,6 @@ Status LiveBatch::enter(Row& row) {
   const c10::NoGradGuard noGrad;
   const auto& prompt = row.request->prompt;
   const auto length = static_cast<std::int64_t>(prompt.size());
-  row.out.promptTokens = prompt.size();
   KvCache cache = KvCache::make(m_decoder, 1, length + kRoom);
   std::int64_t from = 0;
   const Beginning* best = nullptr;
@@ -95,7 +85,7 @@ Status LiveBatch::enter(Row& row) {
   }
   keep(prompt, cache);
   at::Tensor logits = logitsOf(m_decoder, hidden).to(at::kCPU).to(at::kFloat).contiguous();
-  if (choose(row, {logits.data_ptr<float>(), static_cast<std::size_t>(logits.size(-1))}, length)) return leave(row), Status{};
+  if (choose(row, {logits.data_ptr<float>(), static_cast<std::size_t>(logits.size(-1))}, length)) return {};
   append(m_cache, std::move(cache));
   m_rows.push_back(std::move(row));
   return {};
@@ -112,39 +102,10 @@ void LiveBatch::keep(const std::vector<TokenId>& ids, const KvCache& cache) {
 }
 
 bool LiveBatch::choose(Row& row, std::span<float> logits, std::int64_t cached) {
-  const auto& options = row.request->options;
-  Generated& out = row.out;
-  std::vector<float> raw;
-  if (options.logProbs) raw.assign(logits.begin(), logits.end());
-  std::vector<TokenId> seen;
-  if (options.sampler.repetitionPenalty != 1) {
-    seen = row.request->prompt;
-    seen.insert(seen.end(), out.ids.begin(), out.ids.end());
-  }
-  const TokenId id = row.last = sampleToken(logits, options.sampler, seen, 0, out.ids.size());
-  out.totalMs = (monotonicSeconds() - row.begin) * 1000;
-  if (out.ids.empty()) out.firstTokenMs = out.totalMs;
-  out.ids.push_back(id);
-  if (options.logProbs) {
-    out.logProbs.push_back(static_cast<double>(raw[static_cast<std::size_t>(id)]) - logSumExp(raw));
-    if (options.topLogProbs > 0) out.top.push_back(topLogProbs(raw, options.topLogProbs));
-  }
-  const bool ended = std::find(options.stopIds.begin(), options.stopIds.end(), id) != options.stopIds.end();
-  if (!ended) {
-    const std::string piece = row.stream.add(id);
-    if (!piece.empty() && row.request->delta) row.request->delta(piece);
-  }
-  if (row.request->token) row.request->token(out);
-  const bool full = static_cast<int>(out.ids.size()) >= options.maxTokens || (m_decoder.config.context > 0 && cached + 1 >= m_decoder.config.context);
-  out.finish = ended || row.stream.stopped() ? "stop" : full ? "length" : "";
-  return !out.finish.empty();
-}
-
-void LiveBatch::leave(Row& row) {
-  const std::string rest = row.stream.finish();
-  if (!rest.empty() && row.request->delta) row.request->delta(rest);
-  row.out.text = row.stream.text();
-  row.request->done(std::move(row.out));
+  row.last = row.answer.draw(logits, 0);
+  if (!row.answer.take(row.last, cached, m_decoder.config.context, (monotonicSeconds() - row.begin) * 1000)) return false;
+  row.request->done(row.answer.result());
+  return true;
 }
 
 void LiveBatch::step() {
@@ -162,8 +123,7 @@ void LiveBatch::step() {
     for (std::size_t r = 0; r < m_rows.size(); ++r) {
       Row& row = m_rows[r];
       if (row.request->cancelled && row.request->cancelled()) row.request->done(cancelledError("Generation"));
-      else if (choose(row, {logits.data_ptr<float>() + r * vocab, vocab}, m_cache.lengths[r])) leave(row);
-      else staying.push_back(static_cast<std::int64_t>(r)), rows.push_back(std::move(row));
+      else if (!choose(row, {logits.data_ptr<float>() + r * vocab, vocab}, m_cache.lengths[r])) staying.push_back(static_cast<std::int64_t>(r)), rows.push_back(std::move(row));
     }
     const bool changed = rows.size() != m_rows.size();
     m_rows = std::move(rows);

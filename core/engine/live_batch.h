@@ -3,12 +3,11 @@
 #include <deque>
 #include <functional>
 #include <memory>
-#include <string>
+#include <string_view>
 #include <vector>
 
-#include "engine/generator.h"
+#include "engine/growing_answer.h"
 #include "engine/kv_cache.h"
-#include "engine/text_stream.h"
 
 namespace retort::engine {
 
@@ -17,7 +16,6 @@ struct LiveRequest {
   std::vector<text::TokenId> prompt;
   GenerationOptions options;                              ///< `batch` is not used
   std::function<void(std::string_view piece)> delta;      ///< whole UTF-8, in order
-  std::function<void(const Generated&)> token;            ///< after each token; may be empty
   std::function<bool()> cancelled;
   std::function<void(Result<Generated>)> done;            ///< exactly once
 };
@@ -39,8 +37,7 @@ class LiveBatch {
  private:
   struct Row {
     std::shared_ptr<LiveRequest> request;
-    TextStream stream;
-    Generated out;
+    GrowingAnswer answer;
     double begin = 0;
     text::TokenId last = 0;
   };
@@ -49,9 +46,8 @@ class LiveBatch {
     KvCache cache;
   };
   Status enter(Row& row);
-  /// The next token of a row from its logits [vocab] (f32, on the CPU, used up); true when the row has ended.
+  /// The next token of a row from its logits [vocab] (f32, on the CPU, used up); true when the row has ended and said so.
   bool choose(Row& row, std::span<float> logits, std::int64_t cached);
-  void leave(Row& row);
   void keep(const std::vector<text::TokenId>& ids, const KvCache& cache);
 
   const Decoder& m_decoder;

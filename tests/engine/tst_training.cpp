@@ -1,98 +1,43 @@
 // Whole runs of a tiny model: it learns, it resumes bit for bit, teacher equal to student teaches nothing, orders are obeyed.
 #define QT_NO_KEYWORDS
 #include <QProcess>
-#include <QTemporaryDir>
-#include <QTest>
 #include <cmath>
 #include <csignal>
 #include <fstream>
 
-#include "base/hash.h"
-#include "engine/checkpoints.h"
-#include "engine/tensor_more.h"
-#include "engine/tiny_model.h"
-#include "engine/trainer.h"
-#include "job/job_folder.h"
+#include "engine/tiny_run.h"
 #include "models/text_parts.h"
 
 using namespace retort;
 using namespace retort::engine;
 
-namespace {
-
-#define OK(expression)                                                                    \
-  do {                                                                                    \
-    const auto& okResult = (expression);                                                  \
-    QVERIFY2(okResult.ok(), okResult.ok() ? "" : (okResult.error().text() + " " + okResult.error().detail).c_str()); \
-  } while (false)
-
-std::vector<job::Event> eventsOf(const fs::path& folder, std::string_view type) {
-  std::vector<job::Event> found;
-  if (auto events = job::readEvents(folder); events.ok())
-    for (auto& e : *events)
-      if (e.type == type) found.push_back(e);
-  return found;
-}
-
-}  // namespace
+using tests::eventsOf;
 
 class TestTraining : public QObject {
   Q_OBJECT
-  QTemporaryDir m_dir;
-  Device m_device;
-  fs::path root() const { return m_dir.path().toStdString(); }
+  tests::TinyRuns m_runs;
+  fs::path root() const { return m_runs.root(); }
 
-  job::RunSpec spec(const char* kind, std::int64_t steps) {
-    job::RunSpec s;
-    s.student.model = {"tiny", (root() / "student").string(), ""};
-    s.teachers = {{{"teacher", (root() / "teacher").string(), ""}, 1}};
-    job::MethodSpec method;
-    method.kind = kind;
-    method.steps = steps;
-    method.learningRate = 3e-3;
-    s.methods = {method};
-    s.data = {"tiny", (root() / "data").string(), std::string(64, 'a'), "train.jsonl", "validation.jsonl", 256, "completion", "keep"};
-    s.train.batchRows = 8;
-    s.train.microTokens = 200;
-    s.train.precision = "f32";
-    s.train.checkpointEvery = 10;
-    s.eval.every = 10;
-    s.eval.rows = 8;
+  job::RunSpec spec(const char* kind, std::int64_t steps) const {
+    job::RunSpec s = m_runs.spec(kind, steps);
     s.eval.samples = 1;
     s.eval.sampleTokens = 6;
-    s.device = "cpu";
-    s.threads = 1;
     return s;
   }
-  fs::path makeRun(const char* name, const job::RunSpec& s) {
-    const fs::path folder = root() / "runs" / name;
-    if (!makeFolders(folder).ok() || !writeJsonFile(folder / "spec.json", job::toJson(s)).ok()) qFatal("the run folder cannot be made");
-    return folder;
-  }
-  Result<TrainResult> train(const fs::path& folder, const job::RunSpec& s, Json* extra = nullptr) {
-    RETORT_TRY(auto opened, job::JobFolder::open(folder));
-    RunReporter reporter(std::move(opened));
-    const std::atomic<bool> terminate{false};
-    auto result = trainRun(s, m_device, reporter, {root() / "cache" / "logits"}, terminate);
-    if (result.ok()) (void)reporter.finish(job::Phase::done, {}, result->extra);
-    else (void)reporter.finish(job::Phase::failed, result.error());
+  fs::path makeRun(const char* name, const job::RunSpec& s) const { return m_runs.makeRun(name, s); }
+  Result<TrainResult> train(const fs::path& folder, const job::RunSpec& s, Json* extra = nullptr) const {
+    auto result = m_runs.train(folder, s);
     if (result.ok() && extra) *extra = result->extra;
     return result;
   }
-  static std::string weightsHash(const fs::path& run) { return sha256File(run / "student" / "model.safetensors").valueOr("none"); }
+  static std::string weightsHash(const fs::path& run) { return tests::TinyRuns::weightsHash(run); }
 
  private Q_SLOTS:
   void initTestCase() {
     // One thread: the products are so small that waiting for a second one on a busy machine costs more than it brings.
-    auto device = initialise({"cpu", 1, true});
-    OK(device);
-    m_device = *device;
-    OK(tests::writeTinyModel(root() / "student", 1));
-    OK(tests::writeTinyModel(root() / "teacher", 2, 0.25));
+    OK(m_runs.begin());
     OK(tests::writeTinyModel(root() / "wide", 3, 0.25));   // its frozen head can be certain
-    OK(tests::writeTinyDataset(root() / "data", tests::tinyRows(24), tests::tinyRows(8)));
     OK(tests::writeTinyDataset(root() / "eight", tests::tinyRows(8), tests::tinyRows(8)));
-    OK(makeFolders(root() / "runs"));
   }
 
   void eightSamplesAreLearntByHeart_data() {
