@@ -3,10 +3,8 @@
 
 #include <libdeflate.h>
 
-#include <cerrno>
-#include <cstdio>
-
 #include "base/files.h"
+#include "logs/export_lines.h"
 
 namespace retort::logs {
 
@@ -34,50 +32,20 @@ Status writeSpill(const std::filesystem::path& folder, const std::string& path, 
 
 Result<ExportedLogs> exportBedrock(const LogStore& store, std::span<const std::uint32_t> ids, const std::filesystem::path& target, std::stop_token stop,
                                    const ProgressFn& progress) {
-  ExportedLogs out;
-  const std::filesystem::path part = target.string() + ".part";
   const auto folder = std::filesystem::absolute(target).parent_path() / "data";
-  std::FILE* file = std::fopen(part.c_str(), "wb");
-  if (!file) return systemError("logs.export.write", "write", target.string(), errno);
-  const auto abandon = [&](Error error) {
-    std::fclose(file);
-    std::remove(part.c_str());
-    return error;
-  };
-  ProgressMeter meter(progress, "Exporting", "records", static_cast<std::int64_t>(ids.size()));
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (stop.stop_requested()) return abandon(cancelledError("The export"));
-    auto record = store.record(ids[i]);
-    if (!record.ok()) return abandon(std::move(record).error());
-    if (record->source != "bedrock") {
-      ++out.skipped;
-      continue;
-    }
-    auto line = store.rawLine(ids[i]);
-    if (!line.ok()) return abandon(std::move(line).error());
+  return writeLines(store, ids, target, {}, [&](const Record& record, ExportedLogs& out) -> Result<std::string> {
+    if (record.source != "bedrock") return std::string();
+    RETORT_TRY(auto line, store.rawLine(record.id));
     // A record that was spread over lines becomes one line: blanks outside strings mean nothing.
-    for (char& c : *line)
+    for (char& c : line)
       if (c == '\n' || c == '\r') c = ' ';
-    *line += '\n';
-    if (std::fwrite(line->data(), 1, line->size(), file) != line->size()) return abandon(systemError("logs.export.write", "write", target.string(), errno));
-    auto spills = store.spilledBodies(ids[i]);
-    if (!spills.ok()) return abandon(std::move(spills).error());
-    for (const auto& [path, body] : *spills) {
-      if (auto written = writeSpill(folder, path, body); !written.ok()) return abandon(std::move(written).error());
+    RETORT_TRY(const auto spills, store.spilledBodies(record.id));
+    for (const auto& [path, body] : spills) {
+      RETORT_CHECK(writeSpill(folder, path, body));
       ++out.spilledBodies;
     }
-    ++out.records;
-    if (progress) meter.at(static_cast<std::int64_t>(i));
-  }
-  if (std::fclose(file) != 0) {
-    std::remove(part.c_str());
-    return systemError("logs.export.write", "write", target.string(), errno);
-  }
-  RETORT_CHECK(syncFile(part));
-  std::error_code error;
-  std::filesystem::rename(part, target, error);
-  if (error) return systemError("logs.export.write", "write", target.string(), error.value());
-  return out;
+    return line;
+  }, stop, progress);
 }
 
 }  // namespace retort::logs

@@ -1,8 +1,6 @@
-// One writer of lines, three kinds of lines.
+// Three kinds of lines for one writer.
 #include "logs/export_table.h"
 
-#include <cerrno>
-#include <cstdio>
 #include <functional>
 
 #include "base/clock.h"
@@ -11,50 +9,11 @@
 #include "base/paths.h"
 #include "base/subprocess.h"
 #include "logs/call.h"
+#include "logs/export_lines.h"
 
 namespace retort::logs {
 
 namespace {
-
-using LineOf = std::function<std::string(const Record&)>;   ///< empty: the record is skipped
-
-Result<ExportedLogs> writeLines(const LogStore& store, std::span<const std::uint32_t> ids, const std::filesystem::path& target, const std::string& head, const LineOf& lineOf, std::stop_token stop,
-                                const ProgressFn& progress) {
-  ExportedLogs out;
-  const std::filesystem::path part = target.string() + ".part";
-  std::FILE* file = std::fopen(part.c_str(), "wb");
-  if (!file) return systemError("logs.export.write", "write", target.string(), errno);
-  const auto abandon = [&](Error error) {
-    std::fclose(file);
-    std::remove(part.c_str());
-    return error;
-  };
-  const auto put = [&](const std::string& text) { return std::fwrite(text.data(), 1, text.size(), file) == text.size(); };
-  if (!put(head)) return abandon(systemError("logs.export.write", "write", target.string(), errno));
-  ProgressMeter meter(progress, "Exporting", "records", static_cast<std::int64_t>(ids.size()));
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (stop.stop_requested()) return abandon(cancelledError("The export"));
-    auto record = store.record(ids[i]);
-    if (!record.ok()) return abandon(std::move(record).error());
-    const std::string line = lineOf(*record);
-    if (line.empty()) {
-      ++out.skipped;
-      continue;
-    }
-    if (!put(line + "\n")) return abandon(systemError("logs.export.write", "write", target.string(), errno));
-    ++out.records;
-    if (progress) meter.at(static_cast<std::int64_t>(i));
-  }
-  if (std::fclose(file) != 0) {
-    std::remove(part.c_str());
-    return systemError("logs.export.write", "write", target.string(), errno);
-  }
-  RETORT_CHECK(syncFile(part));
-  std::error_code error;
-  std::filesystem::rename(part, target, error);
-  if (error) return systemError("logs.export.write", "write", target.string(), error.value());
-  return out;
-}
 
 /// Metadata keys of the records, sorted by name.
 std::vector<std::string> metadataKeys(const LogStore& store) {
@@ -114,8 +73,8 @@ std::string csvCell(std::string_view text) {
 }
 
 Result<ExportedLogs> exportOpenAi(const LogStore& store, std::span<const std::uint32_t> ids, const std::filesystem::path& target, std::stop_token stop, const ProgressFn& progress) {
-  return writeLines(store, ids, target, {}, [](const Record& record) -> std::string {
-    if (!record.isTrainable() || !record.answer.is_object() || record.messages.empty()) return {};
+  return writeLines(store, ids, target, {}, [](const Record& record, ExportedLogs&) -> Result<std::string> {
+    if (!record.isTrainable() || !record.answer.is_object() || record.messages.empty()) return std::string();
     Json line = {{"messages", record.messages}};
     line["messages"].push_back(record.answer);
     for (auto& message : line["messages"]) message.erase("reasoning_content");
@@ -132,7 +91,7 @@ Result<ExportedLogs> exportCsv(const LogStore& store, std::span<const std::uint3
   for (const auto& column : tableColumns()) head += std::string(column.name) + ",";
   for (const auto& key : keys) head += csvCell(key) + ",";
   head += "prompt,answer\n";
-  return writeLines(store, ids, target, head, [&](const Record& record) {
+  return writeLines(store, ids, target, head, [&](const Record& record, ExportedLogs&) -> Result<std::string> {
     std::string line;
     for (const auto& column : tableColumns()) {
       const Json value = column.value(record);
@@ -151,7 +110,7 @@ Result<ExportedLogs> exportParquet(const LogStore& store, std::span<const std::u
   if (!program.ok())
     return Error{"logs.export.duckdb", "Parquet is written by duckdb, which was not found", {}, {}, "Install duckdb (pip install duckdb-cli), or export --to csv.", {}, {}};
   const auto lines = std::filesystem::path(target.string() + ".part.jsonl");
-  auto written = writeLines(store, ids, lines, {}, [](const Record& record) {
+  auto written = writeLines(store, ids, lines, {}, [](const Record& record, ExportedLogs&) -> Result<std::string> {
     Json row = Json::object();
     for (const auto& column : tableColumns()) row[std::string(column.name)] = column.value(record);
     row["metadata"] = Json::object();

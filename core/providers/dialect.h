@@ -83,4 +83,17 @@ struct Dialect {
 [[nodiscard]] Json argumentsObject(const Json& call);
 [[nodiscard]] bool isRejected(const DialectContext& context, std::string_view parameter);
 
+/// How an API that keeps turns as blocks writes each kind of block.
+struct BlockWriter {
+  Json (*text)(const std::string& text);
+  Json (*toolUse)(const std::string& id, const std::string& name, Json input);
+  Json (*toolResult)(const std::string& id, const std::string& text);
+};
+/// {"role","content":[blocks]}: system turns are left out, tool results are the user's, turns of one role become one message.
+[[nodiscard]] Json blockMessages(const Json& messages, const BlockWriter& writer);
+/// The request's tools as {"name"[,"description"], SCHEMA-KEY: schema}; empty when there are none. `wrap` puts the schema as the API wants it.
+[[nodiscard]] Json toolsOf(const GenRequest& request, const char* schemaKey, Json (*wrap)(Json schema));
+/// Notices for an API without seeds, log-probabilities and response formats.
+void noteUnsaid(const GenRequest& request, WireRequest& out);
+
 }  // namespace retort::providers

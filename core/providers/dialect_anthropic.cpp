@@ -83,6 +83,12 @@ class AnthropicDecoder : public Decoder {
   }
 };
 
+constexpr BlockWriter kBlocks = {
+    [](const std::string& text) { return Json{{"type", "text"}, {"text", text}}; },
+    [](const std::string& id, const std::string& name, Json input) { return Json{{"type", "tool_use"}, {"id", id}, {"name", name}, {"input", std::move(input)}}; },
+    [](const std::string& id, const std::string& text) { return Json{{"type", "tool_result"}, {"tool_use_id", id}, {"content", text}}; },
+};
+
 class Anthropic : public Dialect {
  public:
   std::string_view name() const override { return "anthropic-messages"; }
@@ -94,24 +100,12 @@ class Anthropic : public Dialect {
     b["model"] = c.model;
     b["max_tokens"] = r.sampling.maxTokens;
     if (const auto system = systemText(r.messages); !system.empty()) b["system"] = system;
-    b["messages"] = messagesOf(r.messages);
+    b["messages"] = blockMessages(r.messages, kBlocks);
     if (r.sampling.temperature && !isRejected(c, "temperature")) b["temperature"] = std::min(1.0, *r.sampling.temperature);
     if (r.sampling.topP && !isRejected(c, "top_p")) b["top_p"] = *r.sampling.topP;
     if (!r.sampling.stop.empty()) b["stop_sequences"] = r.sampling.stop;
-    if (r.sampling.seed) out.notices.emplace_back("this API takes no seed");
-    if (r.topLogprobs >= 0) out.notices.emplace_back("this API gives no log-probabilities");
-    if (r.format.is_object()) out.notices.emplace_back("this API takes no response format; the prompt must ask for it");
-    if (r.tools.is_array() && !r.tools.empty()) {
-      Json tools = Json::array();
-      for (const auto& t : r.tools) {
-        const Json& f = peek(t, "function");
-        Json tool = {{"name", peekText(f, "name")}};
-        if (f.contains("description")) tool["description"] = f["description"];
-        tool["input_schema"] = f.contains("parameters") ? f["parameters"] : Json{{"type", "object"}};
-        tools.push_back(tool);
-      }
-      b["tools"] = tools;
-    }
+    noteUnsaid(r, out);
+    if (Json tools = toolsOf(r, "input_schema", [](Json schema) { return schema; }); !tools.empty()) b["tools"] = std::move(tools);
     if (!r.sampling.effort.empty()) {
       // The budget counts against max_tokens, so that grows by it.
       const int budget = r.sampling.effort == "low" ? 1024 : r.sampling.effort == "high" ? 16384 : 4096;
@@ -126,30 +120,6 @@ class Anthropic : public Dialect {
   }
 
   std::unique_ptr<Decoder> decoder() const override { return std::make_unique<AnthropicDecoder>(); }
-
- private:
-  static Json messagesOf(const Json& messages) {
-    Json out = Json::array();
-    for (const auto& m : messages) {
-      const auto role = peekText(m, "role");
-      if (role == "system" || role == "developer") continue;
-      if (role == "tool") {
-        add(out, "user", {{"type", "tool_result"}, {"tool_use_id", peekText(m, "tool_call_id")}, {"content", messageText(m)}});
-        continue;
-      }
-      if (const auto text = messageText(m); !text.empty()) add(out, role, {{"type", "text"}, {"text", text}});
-      if (const Json& calls = peek(m, "tool_calls"); calls.is_array())
-        for (const auto& call : calls)
-          add(out, role, {{"type", "tool_use"}, {"id", peekText(call, "id")}, {"name", peekText(peek(call, "function"), "name")}, {"input", argumentsObject(call)}});
-    }
-    return out;
-  }
-
-  /// Turns of one role follow each other as blocks of one message.
-  static void add(Json& messages, const std::string& role, Json block) {
-    if (messages.empty() || messages.back()["role"] != role) messages.push_back({{"role", role}, {"content", Json::array()}});
-    messages.back()["content"].push_back(std::move(block));
-  }
 };
 
 }  // namespace

@@ -65,6 +65,12 @@ class ConverseDecoder : public Decoder {
   }
 };
 
+constexpr BlockWriter kBlocks = {
+    [](const std::string& text) { return Json{{"text", text}}; },
+    [](const std::string& id, const std::string& name, Json input) { return Json{{"toolUse", {{"toolUseId", id}, {"name", name}, {"input", std::move(input)}}}}; },
+    [](const std::string& id, const std::string& text) { return Json{{"toolResult", {{"toolUseId", id}, {"content", Json::array({{{"text", text}}})}}}}; },
+};
+
 class Converse : public Dialect {
  public:
   std::string_view name() const override { return "bedrock-converse"; }
@@ -75,25 +81,17 @@ class Converse : public Dialect {
     const bool isStream = r.stream && c.capabilities.stream;
     out.path = "/model/" + encodeSegment(c.model) + (isStream ? "/converse-stream" : "/converse");
     Json& b = out.body = Json::object();
-    b["messages"] = messagesOf(r.messages);
+    b["messages"] = blockMessages(r.messages, kBlocks);
     if (const auto system = systemText(r.messages); !system.empty()) b["system"] = Json::array({{{"text", system}}});
     Json inference = {{"maxTokens", r.sampling.maxTokens}};
     if (r.sampling.temperature && !isRejected(c, "temperature")) inference["temperature"] = *r.sampling.temperature;
     if (r.sampling.topP && !isRejected(c, "top_p")) inference["topP"] = *r.sampling.topP;
     if (!r.sampling.stop.empty()) inference["stopSequences"] = r.sampling.stop;
     b["inferenceConfig"] = inference;
-    if (r.sampling.seed) out.notices.emplace_back("this API takes no seed");
-    if (r.topLogprobs >= 0) out.notices.emplace_back("this API gives no log-probabilities");
-    if (r.format.is_object()) out.notices.emplace_back("this API takes no response format; the prompt must ask for it");
-    if (r.tools.is_array() && !r.tools.empty()) {
+    noteUnsaid(r, out);
+    if (const Json specs = toolsOf(r, "inputSchema", [](Json schema) { return Json{{"json", std::move(schema)}}; }); !specs.empty()) {
       Json tools = Json::array();
-      for (const auto& t : r.tools) {
-        const Json& f = peek(t, "function");
-        Json spec = {{"name", peekText(f, "name")}};
-        if (f.contains("description")) spec["description"] = f["description"];
-        spec["inputSchema"] = {{"json", f.contains("parameters") ? f["parameters"] : Json{{"type", "object"}}}};
-        tools.push_back({{"toolSpec", spec}});
-      }
+      for (const Json& spec : specs) tools.push_back({{"toolSpec", spec}});
       b["toolConfig"] = {{"tools", tools}};
     }
     Json metadata = Json::object();
@@ -109,27 +107,6 @@ class Converse : public Dialect {
  private:
   static bool isAllowed(std::string_view text) {
     return text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 \t:_@$#=/+,-.") == std::string_view::npos;
-  }
-
-  static Json messagesOf(const Json& messages) {
-    Json out = Json::array();
-    for (const auto& m : messages) {
-      const auto role = peekText(m, "role");
-      if (role == "system" || role == "developer") continue;
-      if (role == "tool") {
-        add(out, "user", {{"toolResult", {{"toolUseId", peekText(m, "tool_call_id")}, {"content", Json::array({{{"text", messageText(m)}}})}}}});
-        continue;
-      }
-      if (const auto text = messageText(m); !text.empty()) add(out, role, {{"text", text}});
-      if (const Json& calls = peek(m, "tool_calls"); calls.is_array())
-        for (const auto& call : calls) add(out, role, {{"toolUse", {{"toolUseId", peekText(call, "id")}, {"name", peekText(peek(call, "function"), "name")}, {"input", argumentsObject(call)}}}});
-    }
-    return out;
-  }
-
-  static void add(Json& messages, const std::string& role, Json block) {
-    if (messages.empty() || messages.back()["role"] != role) messages.push_back({{"role", role}, {"content", Json::array()}});
-    messages.back()["content"].push_back(std::move(block));
   }
 };
 
