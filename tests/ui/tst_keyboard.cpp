@@ -15,6 +15,7 @@
 #include <QtTest>
 
 #include "tests/ui/sample_workspace.h"
+#include "tests/ui/window_main.h"
 #include "ui/assistant/assistant.h"
 #include "ui/charts/loss_chart.h"
 #include "ui/pages/runs/run_view.h"
@@ -213,7 +214,6 @@ class KeyboardTest : public QObject {
     for (int i = 0; i < 120; ++i) {
       QWidget* focus = QApplication::focusWidget();
       if (focus) walked.insert(focus);
-      if (qEnvironmentVariableIsSet("WALK") && i < 40) qWarning() << i << (focus ? focus->metaObject()->className() : "none") << (focus ? focus->objectName() : QString());
       QTest::keyClick(focus ? focus : window, Qt::Key_Tab);
     }
     return walked;
@@ -224,17 +224,5 @@ class KeyboardTest : public QObject {
   std::string m_run;
 };
 
-int main(int argc, char** argv) {
-  QApplication app(argc, argv);
-  QLocale::setDefault(QLocale(QLocale::English, QLocale::UnitedStates));
-  installTranslations();
-  Theme::instance().install();
-  int code = 0;
-  {
-    KeyboardTest test;
-    code = QTest::qExec(&test, argc, argv);
-  }
-  finishPools();
-  return code;
-}
+int main(int argc, char** argv) { return tests::runWindowTests<KeyboardTest>(argc, argv); }
 #include "tst_keyboard.moc"

@@ -9,6 +9,7 @@
 #include <QtTest>
 
 #include "tests/ui/sample_workspace.h"
+#include "tests/ui/window_main.h"
 #include "run/metric_series.h"
 #include "ui/charts/loss_chart.h"
 #include "ui/pages/distil/distil_page.h"
@@ -257,17 +258,5 @@ class PagesTest : public QObject {
   std::string m_dataset;
 };
 
-int main(int argc, char** argv) {
-  QApplication app(argc, argv);
-  QLocale::setDefault(QLocale(QLocale::English, QLocale::UnitedStates));
-  installTranslations();
-  Theme::instance().install();
-  int code = 0;
-  {
-    PagesTest test;
-    code = QTest::qExec(&test, argc, argv);
-  }
-  finishPools();
-  return code;
-}
+int main(int argc, char** argv) { return tests::runWindowTests<PagesTest>(argc, argv); }
 #include "tst_pages.moc"

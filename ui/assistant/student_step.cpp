@@ -105,29 +105,16 @@ QWidget* StudentStep::makePreview() {
   auto* side = new QVBoxLayout(card);
   side->setContentsMargins(16, 12, 16, 12);
   side->setSpacing(8);
-  auto* head = new QHBoxLayout;
-  head->addWidget(section(tr("Dry run"), card));
-  head->addStretch();
-  m_ready = new Chip(card);
-  m_ready->setObjectName(QStringLiteral("dryRunChip"));
-  head->addWidget(m_ready);
-  side->addLayout(head);
+  m_needs = ForecastParts::make("dryRunChip", "dryRunWhy", card);
+  side->addLayout(m_needs.head(tr("Dry run"), card));
   m_progress = new ProgressLine(card);
   m_progress->hide();
   side->addWidget(m_progress);
-  m_why = new PlainLabel({}, Type::Body, card);
-  m_why->setObjectName(QStringLiteral("dryRunWhy"));
-  m_why->setWordWrap(true);
-  m_why->setSelectable();
-  m_why->hide();
-  side->addWidget(m_why);
-  m_facts = new KeyValues(card);
-  m_facts->setObjectName(QStringLiteral("dryRunFacts"));
-  side->addWidget(m_facts);
-  m_memoryText = caption({}, card);
-  side->addWidget(m_memoryText);
-  m_memory = new ShareBar(card);
-  side->addWidget(m_memory);
+  side->addWidget(m_needs.why);
+  m_needs.facts->setObjectName(QStringLiteral("dryRunFacts"));
+  side->addWidget(m_needs.facts);
+  side->addWidget(m_needs.memoryText);
+  side->addWidget(m_needs.memory);
   side->addStretch();
   return card;
 }
@@ -153,7 +140,7 @@ void StudentStep::edited() {
   m_plan.reset();
   m_problem.reset();
   m_planning.cancel();
-  m_ready->set(tr("Counting"), QStringLiteral("clock"), Role::Muted);
+  m_needs.ready->set(tr("Counting"), QStringLiteral("clock"), Role::Muted);
   m_typing.start();
 }
 
@@ -187,16 +174,7 @@ void StudentStep::plan() {
 void StudentStep::showProblem(const Error& error) {
   m_problem = error;
   m_progress->hide();
-  m_ready->set(tr("Not ready"), QStringLiteral("caution"), Role::Caution);
-  const ErrorWords words = errorWords(error);
-  QStringList text{words.what};
-  for (const QString& more : {words.why, words.next})
-    if (!more.isEmpty()) text << more;
-  m_why->setText(text.join(QLatin1Char('\n')));
-  m_why->show();
-  m_facts->clear();
-  m_memory->setParts({});
-  m_memoryText->setText({});
+  m_needs.showProblem(errorWords(error));
   Q_EMIT planned();
   if (auto then = std::exchange(m_waiting, {})) then(Problem{error, m_student});
 }
@@ -205,27 +183,22 @@ void StudentStep::show(const Plan& plan) {
   m_plan = plan;
   m_progress->hide();
   const run::Forecast& f = plan.dry.forecast;
-  m_facts->clear();
+  m_needs.facts->clear();
   const Json counts = plan.dry.dataset.is_object() ? plan.dry.dataset.value("counts", Json::object()) : Json::object();
   const auto rows = [&](const char* part) { return countText(static_cast<qint64>(numberOf(counts.value(part, Json(0)), 0))); };
-  m_facts->add(tr("Rows"), tr("%1 training, %2 validation, %3 test").arg(rows("train"), rows("validation"), rows("test")));
-  m_facts->add(tr("Tokens"), tr("about %1 in %2 steps").arg(countText(f.tokensPerStep * f.steps), countText(f.steps)));
-  m_facts->add(tr("Student"), tr("%1 M parameters, %2 M trained").arg(numberText(static_cast<double>(f.parameters) / 1e6, 1), numberText(static_cast<double>(f.trainable) / 1e6, 1)));
-  m_facts->add(tr("Training"), f.secondsHigh > 0 ? tr("%1 to %2").arg(durationText(f.secondsLow), durationText(f.secondsHigh)) : tr("time not known yet"));
-  m_facts->add(tr("Disk"), tr("%1 of %2 free").arg(bytesText(static_cast<double>(f.disk)), bytesText(static_cast<double>(f.diskFree))));
-  QList<ShareBar::Part> parts;
-  int colour = 0;
-  for (const auto& [name, bytes] : f.memory)
-    if (bytes > 0) parts << ShareBar::Part{qs(name), static_cast<double>(bytes), bytesText(static_cast<double>(bytes)), colour++};
-  m_memory->setParts(parts, static_cast<double>(f.memoryFree));
-  m_memoryText->setText(tr("Memory: %1 of %2 free").arg(bytesText(static_cast<double>(f.memoryTotal)), bytesText(static_cast<double>(f.memoryFree))));
-  m_why->setVisible(f.blocker.has_value());
+  m_needs.facts->add(tr("Rows"), tr("%1 training, %2 validation, %3 test").arg(rows("train"), rows("validation"), rows("test")));
+  m_needs.facts->add(tr("Tokens"), tr("about %1 in %2 steps").arg(countText(f.tokensPerStep * f.steps), countText(f.steps)));
+  m_needs.addStudentFact(f);
+  m_needs.facts->add(tr("Training"), f.secondsHigh > 0 ? tr("%1 to %2").arg(durationText(f.secondsLow), durationText(f.secondsHigh)) : tr("time not known yet"));
+  m_needs.addDiskFact(f);
+  m_needs.showMemory(f);
+  m_needs.why->setVisible(f.blocker.has_value());
   if (f.blocker) {
     m_problem = f.blocker;
-    m_ready->set(tr("Does not fit"), QStringLiteral("bad"), Role::Bad);
-    m_why->setText(qs(f.blocker->text()));
+    m_needs.ready->set(tr("Does not fit"), QStringLiteral("bad"), Role::Bad);
+    m_needs.why->setText(qs(f.blocker->text()));
   } else {
-    m_ready->set(tr("Ready"), QStringLiteral("tick"), Role::Good);
+    m_needs.ready->set(tr("Ready"), QStringLiteral("tick"), Role::Good);
   }
   Q_EMIT planned();
   if (auto then = std::exchange(m_waiting, {})) check(std::move(then));

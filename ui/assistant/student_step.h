@@ -4,6 +4,7 @@
 
 #include "models/library.h"
 #include "ui/assistant/step.h"
+#include "ui/widgets/forecast_parts.h"
 
 class QButtonGroup;
 
@@ -37,11 +38,8 @@ class StudentStep : public AssistantStep {
   QComboBox *m_student, *m_layers;
   QButtonGroup* m_recipe;
   QLineEdit* m_steps;
-  Chip* m_ready;
-  PlainLabel *m_why, *m_memoryText;
+  ForecastParts m_needs;
   ProgressLine* m_progress;
-  ShareBar* m_memory;
-  KeyValues* m_facts;
   QTimer m_typing;
   Latest m_loading, m_planning;
   std::optional<Plan> m_plan;

@@ -1,6 +1,8 @@
 // Small controls of one look: see controls.h.
 #include "ui/widgets/controls.h"
 
+#include <QHBoxLayout>
+
 #include <QPainter>
 #include <QPainterPath>
 #include <QStyle>
@@ -254,6 +256,18 @@ void ShareBar::paintEvent(QPaintEvent*) {
   }
   p.restore();
   (void)legend(width(), &p);
+}
+
+PhaseRow phaseRow(const QString& chipName, QWidget* parent) {
+  PhaseRow out{new QHBoxLayout, new Chip(parent), new PlainLabel({}, Type::Body, parent)};
+  out.row->setSpacing(8);
+  out.phase->setObjectName(chipName);
+  out.row->addWidget(out.phase);
+  out.about->setMuted(true);
+  out.about->setElided(Qt::ElideRight);
+  out.about->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+  out.row->addWidget(out.about, 1);
+  return out;
 }
 
 }  // namespace retort::ui

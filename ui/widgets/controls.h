@@ -9,6 +9,8 @@
 
 #include "ui/widgets/plain_label.h"
 
+class QHBoxLayout;
+
 namespace retort::ui {
 
 /// Buttons take an object name (tests find them by it) and an accessible name, which is their text.
@@ -43,6 +45,14 @@ class Chip : public QWidget {
   QString m_text, m_icon;
   Role m_role = Role::Muted;
 };
+
+/// The beginning of a job's head: its phase as a chip and what it is about, cut where the room ends. Buttons follow in `row`.
+struct PhaseRow {
+  QHBoxLayout* row;
+  Chip* phase;
+  PlainLabel* about;
+};
+[[nodiscard]] PhaseRow phaseRow(const QString& chipName, QWidget* parent);
 
 /// Label and value rows; labels muted, values selectable. A changed value does not move the layout.
 class KeyValues : public QWidget {

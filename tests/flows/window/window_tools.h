@@ -14,6 +14,7 @@
 #include <QTest>
 
 #include "flows/flow_tools.h"
+#include "tests/ui/window_main.h"
 #include "ui/models/async.h"
 #include "ui/shell/main_window.h"
 #include "ui/shell/theme.h"
@@ -160,18 +161,7 @@ template <typename Test>
 int runWindowTest(int argc, char** argv) {
   QTemporaryDir home;
   qputenv("RETORT_DATA_HOME", home.filePath(QStringLiteral("data")).toLocal8Bit());
-  QApplication app(argc, argv);
-  QSettings::setPath(QSettings::IniFormat, QSettings::UserScope, home.filePath(QStringLiteral("config")));
-  QLocale::setDefault(QLocale(QLocale::English, QLocale::UnitedStates));
-  ui::installTranslations();
-  ui::Theme::instance().install();
-  int code = 0;
-  {
-    Test test;
-    code = QTest::qExec(&test, argc, argv);
-  }
-  ui::finishPools();
-  return code;
+  return tests::runWindowTests<Test>(argc, argv, [&] { QSettings::setPath(QSettings::IniFormat, QSettings::UserScope, home.filePath(QStringLiteral("config"))); });
 }
 
 }  // namespace retort::flow

@@ -218,27 +218,15 @@ QWidget* DistilPage::makePreview() {
   auto* column = new QVBoxLayout(card);
   column->setContentsMargins(16, 14, 16, 16);
   column->setSpacing(12);
-  auto* head = new QHBoxLayout;
-  head->addWidget(section(tr("What it needs"), card));
-  head->addStretch();
-  m_ready = new Chip(card);
-  m_ready->setObjectName(QStringLiteral("readyChip"));
-  head->addWidget(m_ready);
-  column->addLayout(head);
-  m_why = new PlainLabel({}, Type::Body, card);
-  m_why->setObjectName(QStringLiteral("whyNotReady"));
-  m_why->setWordWrap(true);
-  m_why->setSelectable();
-  m_why->hide();
-  column->addWidget(m_why);
-  m_memoryText = caption(tr("Memory"), card);
-  column->addWidget(m_memoryText);
-  m_memory = new ShareBar(card);
-  m_memory->setObjectName(QStringLiteral("memoryBar"));
-  column->addWidget(m_memory);
+  m_needs = ForecastParts::make("readyChip", "whyNotReady", card);
+  column->addLayout(m_needs.head(tr("What it needs"), card));
+  column->addWidget(m_needs.why);
+  m_needs.memoryText->setText(tr("Memory"));
+  column->addWidget(m_needs.memoryText);
+  m_needs.memory->setObjectName(QStringLiteral("memoryBar"));
+  column->addWidget(m_needs.memory);
   column->addWidget(hairline(card));
-  m_facts = new KeyValues(card);
-  column->addWidget(m_facts);
+  column->addWidget(m_needs.facts);
   column->addStretch();
   auto* note = caption(tr("The first steps are a dry run: one batch through training, saving and loading, so that a long run cannot fail at its end for a reason known at its start."), card);
   note->setWordWrap(true);
@@ -341,12 +329,12 @@ void DistilPage::plan() {
   for (auto [edit, ok] : {std::pair<QLineEdit*, bool>{m_rate, rateOk && wish.rate >= 0}, {m_steps, stepsOk && wish.steps >= 0}})
     if (edit->property("invalid").toBool() == ok) edit->setProperty("invalid", !ok), repolish(edit);
   if (!rateOk || !stepsOk || wish.rate < 0 || wish.steps < 0) {
-    m_ready->set(tr("Not ready"), QStringLiteral("caution"), Role::Caution);
-    m_why->setText(rateOk && wish.rate >= 0 ? tr("Steps must be a whole number.") : tr("The learning rate must be a number such as 2e-4."));
-    m_why->show();
+    m_needs.ready->set(tr("Not ready"), QStringLiteral("caution"), Role::Caution);
+    m_needs.why->setText(rateOk && wish.rate >= 0 ? tr("Steps must be a whole number.") : tr("The learning rate must be a number such as 2e-4."));
+    m_needs.why->show();
     return;
   }
-  m_ready->set(tr("Reading the models"), QStringLiteral("clock"), Role::Muted);
+  m_needs.ready->set(tr("Reading the models"), QStringLiteral("clock"), Role::Muted);
   m_planning.ask(this, [workspace = session()->workspace(), wish](std::stop_token) -> Result<Plan> {
     Plan made;
     RETORT_TRY(made.spec, specOf(workspace, wish));
@@ -357,15 +345,7 @@ void DistilPage::plan() {
       show(*result);
     } else {
       const ErrorWords words = errorWords(result.error());
-      m_ready->set(tr("Not ready"), QStringLiteral("caution"), Role::Caution);
-      QStringList text{words.what};
-      if (!words.why.isEmpty()) text << words.why;
-      if (!words.next.isEmpty()) text << words.next;
-      m_why->setText(text.join(QLatin1Char('\n')));
-      m_why->show();
-      m_memory->setParts({});
-      m_memoryText->setText({});
-      m_facts->clear();
+      m_needs.showProblem(words);
       m_start->setToolTip(words.what);
     }
     Q_EMIT planned();
@@ -376,35 +356,30 @@ void DistilPage::show(const Plan& plan) {
   const run::Forecast& f = plan.forecast;
   if (f.blocker) {
     const ErrorWords words = errorWords(*f.blocker);
-    m_ready->set(tr("Does not fit"), QStringLiteral("bad"), Role::Bad);
-    m_why->setText(words.what + QLatin1Char('\n') + words.why + QLatin1Char('\n') + words.next);
+    m_needs.ready->set(tr("Does not fit"), QStringLiteral("bad"), Role::Bad);
+    m_needs.why->setText(words.what + QLatin1Char('\n') + words.why + QLatin1Char('\n') + words.next);
     m_start->setToolTip(words.what);
   } else {
-    m_ready->set(tr("Ready"), QStringLiteral("tick"), Role::Good);
+    m_needs.ready->set(tr("Ready"), QStringLiteral("tick"), Role::Good);
     m_plan = plan;
     m_start->setToolTip(tr("Starts in the background; it goes on when this window is closed"));
   }
-  m_why->setVisible(f.blocker.has_value());
+  m_needs.why->setVisible(f.blocker.has_value());
   m_start->setEnabled(!f.blocker);
-  QList<ShareBar::Part> parts;
-  int colour = 0;
-  for (const auto& [name, bytes] : f.memory)
-    if (bytes > 0) parts << ShareBar::Part{qs(name), static_cast<double>(bytes), bytesText(static_cast<double>(bytes)), colour++};
-  m_memory->setParts(parts, static_cast<double>(f.memoryFree));
-  m_memoryText->setText(tr("Memory: %1 of %2 free").arg(bytesText(static_cast<double>(f.memoryTotal)), bytesText(static_cast<double>(f.memoryFree))));
+  m_needs.showMemory(f);
   const job::RunSpec& s = plan.spec;
-  m_facts->clear();
-  m_facts->add(tr("Time"), f.secondsHigh > 0 ? tr("%1 to %2").arg(durationText(f.secondsLow), durationText(f.secondsHigh)) : tr("not known yet"));
-  m_facts->add(tr("Disk"), tr("%1 of %2 free").arg(bytesText(static_cast<double>(f.disk)), bytesText(static_cast<double>(f.diskFree))));
-  m_facts->add(tr("Student"), tr("%1 M parameters, %2 M trained").arg(numberText(static_cast<double>(f.parameters) / 1e6, 1), numberText(static_cast<double>(f.trainable) / 1e6, 1)));
-  if (!s.student.layers.empty()) m_facts->add(tr("Layers kept"), countText(static_cast<qint64>(s.student.layers.size())));
-  m_facts->add(tr("Rows"), countText(f.rows));
-  m_facts->add(tr("Steps"), tr("%1, of %2 rows each").arg(countText(f.steps), countText(s.train.batchRows)));
+  m_needs.facts->clear();
+  m_needs.facts->add(tr("Time"), f.secondsHigh > 0 ? tr("%1 to %2").arg(durationText(f.secondsLow), durationText(f.secondsHigh)) : tr("not known yet"));
+  m_needs.addDiskFact(f);
+  m_needs.addStudentFact(f);
+  if (!s.student.layers.empty()) m_needs.facts->add(tr("Layers kept"), countText(static_cast<qint64>(s.student.layers.size())));
+  m_needs.facts->add(tr("Rows"), countText(f.rows));
+  m_needs.facts->add(tr("Steps"), tr("%1, of %2 rows each").arg(countText(f.steps), countText(s.train.batchRows)));
   QStringList methods;
   for (const auto& m : s.methods) methods << (m.kind == "sft" ? tr("SFT") : m.kind == "logit-kd" ? tr("logit KD") : qs(m.kind));
-  m_facts->add(tr("Method"), methods.join(QStringLiteral(", ")));
-  if (!s.methods.empty()) m_facts->add(tr("Learning rate"), significantText(s.methods.front().learningRate, 3));
-  m_facts->add(tr("Name"), qs(s.name));
+  m_needs.facts->add(tr("Method"), methods.join(QStringLiteral(", ")));
+  if (!s.methods.empty()) m_needs.facts->add(tr("Learning rate"), significantText(s.methods.front().learningRate, 3));
+  m_needs.facts->add(tr("Name"), qs(s.name));
 }
 
 void DistilPage::start() {

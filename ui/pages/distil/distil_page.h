@@ -6,6 +6,7 @@
 #include "models/library.h"
 #include "run/estimate.h"
 #include "ui/pages/page.h"
+#include "ui/widgets/forecast_parts.h"
 
 class QButtonGroup;
 class QComboBox;
@@ -53,10 +54,7 @@ class DistilPage : public Page {
   QButtonGroup* m_recipe;
   QLineEdit *m_name, *m_rate, *m_steps;
   QSpinBox *m_batch, *m_seed;
-  Chip* m_ready;
-  PlainLabel *m_why, *m_memoryText;
-  ShareBar* m_memory;
-  KeyValues* m_facts;
+  ForecastParts m_needs;
   QPushButton *m_start, *m_assistant;
   QToolButton* m_back;
   JobBar* m_job;
