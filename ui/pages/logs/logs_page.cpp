@@ -60,7 +60,7 @@ LogsPage::LogsPage(Session* session, QWidget* parent) : Page(session, QStringLit
 
 void LogsPage::build() {
   m_empty = new EmptyState(QStringLiteral("draw-logs"), tr("No logs yet"),
-                           tr("Import Bedrock invocation logs: files, gzip files or whole folders. You can also drop them here."), tr("Import logs"),
+                           tr("Import invocation logs of Bedrock, OpenAI, Langfuse and others: files, gzip files or whole folders. You can also drop them here."), tr("Import logs"),
                            tr("Try with sample data"), this);
   addBody(m_empty);
   connect(m_empty, &EmptyState::actionTriggered, this, [this] { m_import->menu()->popup(m_empty->action()->mapToGlobal(QPoint(0, m_empty->action()->height()))); });
