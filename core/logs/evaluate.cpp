@@ -99,39 +99,69 @@ struct Evaluator {
       out.yes = out.present;
       return out;
     }
-    std::vector<const IdSet*> sets;
+    if (key.isHigh) {
+      if (op != FilterOp::equal && op != FilterOp::in) {
+        RETORT_TRY(auto found, context.scan(among ? IdSet::common(key.all, *among) : key.all, node));
+        out.yes = SetExpression::of(owned(std::move(found)));
+        return out;
+      }
+      std::vector<SetExpression> found;
+      for (const auto& value : node.values) {
+        RETORT_TRY(auto more, highValue(key, value.text));
+        found.push_back(SetExpression::of(owned(std::move(more))));
+      }
+      out.yes = anyOf(std::move(found));
+      return out;
+    }
+    std::vector<std::size_t> chosen;
     if ((op == FilterOp::equal || op == FilterOp::in) && !isNumber) {
       for (const auto& value : node.values)
-        if (const auto* found = key.find(value.text)) sets.push_back(found->ids.get());
-      if (key.isHigh)
-        for (const auto& value : node.values) {
-          RETORT_TRY(auto more, highValue(key, value.text));
-          out.yes.children.push_back(SetExpression::of(owned(std::move(more))));
-        }
-    } else if (key.isHigh) {
-      RETORT_TRY(auto found, context.scan(among ? IdSet::common(key.all, *among) : key.all, node));
-      out.yes = SetExpression::of(owned(std::move(found)));
-      return out;
+        if (const auto* found = key.find(value.text)) chosen.push_back(static_cast<std::size_t>(found - key.values.data()));
+      std::sort(chosen.begin(), chosen.end());
+      chosen.erase(std::unique(chosen.begin(), chosen.end()), chosen.end());
     } else {
       RETORT_TRY(const auto test, ValueTest::create(node));
-      std::size_t looked = 0;
-      for (const auto& value : key.values) {
-        if ((++looked & 0xff) == 0 && context.stop.stop_requested()) return cancelledError("The search");
-        if (isNumber ? test.ofNumber(decimalOf(*value.text).value_or(std::nan(""))) : test.ofText(*value.text)) sets.push_back(value.ids.get());
+      for (std::size_t i = 0; i < key.values.size(); ++i) {
+        if ((i & 0xff) == 0xff && context.stop.stop_requested()) return cancelledError("The search");
+        const std::string& text = *key.values[i].text;
+        if (isNumber ? test.ofNumber(decimalOf(text).value_or(std::nan(""))) : test.ofText(text)) chosen.push_back(i);
       }
     }
+    // Most values of a key: whoever has it, less the others.
+    if (!key.isSingle || chosen.size() * 2 <= key.values.size()) {
+      out.yes = valuesOf(holder, chosen);
+      return out;
+    }
+    std::vector<std::size_t> others;
+    for (std::size_t i = 0, c = 0; i < key.values.size(); ++i) {
+      if (c < chosen.size() && chosen[c] == i) ++c;
+      else others.push_back(i);
+    }
+    out.yes = out.present;
+    if (others.empty()) return out;
+    auto rest = valuesOf(holder, others);
+    rest.isNot = !rest.isNot;
+    out.yes = both(std::move(out.yes), std::move(rest));
+    return out;
+  }
+
+  static SetExpression anyOf(std::vector<SetExpression> parts) {
+    if (parts.empty()) return {};
+    if (parts.size() == 1) return std::move(parts[0]);
+    return {SetExpression::Kind::any, false, {}, {}, {}, std::move(parts)};
+  }
+
+  static SetExpression valuesOf(const std::shared_ptr<const SnapshotKey>& key, const std::vector<std::size_t>& chosen) {
     // Few sets are joined block by block; very many at once.
     constexpr std::size_t kFew = 16;
-    if (sets.size() <= kFew)
-      for (const auto* set : sets) out.yes.children.push_back(SetExpression::of(borrowed(*set, holder)));
-    else out.yes.children.push_back(SetExpression::of(owned(IdSet::unionOf(sets))));
-    if (out.yes.children.size() == 1) {
-      SetExpression only = std::move(out.yes.children[0]);
-      out.yes = std::move(only);
-    } else if (!out.yes.children.empty()) {
-      out.yes.kind = SetExpression::Kind::any;
+    if (chosen.size() > kFew) {
+      std::vector<const IdSet*> sets;
+      for (const auto i : chosen) sets.push_back(key->values[i].ids.get());
+      return SetExpression::of(owned(IdSet::unionOf(sets)));
     }
-    return out;
+    std::vector<SetExpression> parts;
+    for (const auto i : chosen) parts.push_back(SetExpression::of(borrowed(*key->values[i].ids, key)));
+    return anyOf(std::move(parts));
   }
 
   Result<IdSet> highValue(const SnapshotKey& key, std::string_view value) const {
@@ -242,7 +272,6 @@ Result<IdSet> evaluate(const Filter& filter, const EvalContext& context) {
 }
 
 Result<std::vector<std::uint32_t>> evaluateList(const Filter& filter, const EvalContext& context) {
-  if (filter.matchesAll()) return context.snapshot.live.toVector();
   RETORT_TRY(const auto expression, compiled(filter, context));
   return listOf(expression, context.snapshot.end, liveOf(context.snapshot));
 }

@@ -1,219 +1,224 @@
-// Roaring bitmaps; bytes from a file are checked container by container before they are trusted.
+// Operations on sets, segment by segment; what two sets share is taken over, not copied.
 #include "logs/id_set.h"
-
-#include <roaring/roaring.h>
 
 #include <algorithm>
 #include <cstring>
-#include <utility>
+
+#include "logs/id_set_bits.h"
 
 namespace retort::logs {
 
-namespace {
-
-std::uint16_t u16(const char* p) {
-  std::uint16_t v;
-  std::memcpy(&v, p, 2);
-  return v;
+IdSet::Part::Part(const Part& other) : m_bits(other.m_bits) { m_bits->users.fetch_add(1, std::memory_order_relaxed); }
+IdSet::Part::~Part() {
+  if (m_bits && m_bits->users.fetch_sub(1, std::memory_order_acq_rel) == 1) delete m_bits;
 }
-std::uint32_t u32(const char* p) {
-  std::uint32_t v;
-  std::memcpy(&v, p, 4);
-  return v;
+bool IdSet::Part::isSole() const { return m_bits->users.load(std::memory_order_acquire) == 1 && !m_bits->memory; }
+
+void IdSet::append(Parts& parts, roaring_bitmap_t* bitmap) {
+  if (roaring_bitmap_is_empty(bitmap)) roaring_bitmap_free(bitmap);
+  else parts.push_back(Part(new Bits(roaring_bitmap_minimum(bitmap) >> kSegmentShift, bitmap, {})));
 }
 
-/// Walks the portable format (RoaringFormatSpec) without building anything: keys ascend, cardinalities and orders hold,
-/// all of it lies inside the bytes. CRoaring 0.2 checks only the bounds.
-bool isSound(std::string_view bytes) {
-  constexpr std::uint32_t kNoRuns = 12346, kRuns = 12347;
-  const char* const p = bytes.data();
-  const std::size_t size = bytes.size();
-  if (size < 8) return false;
-  const std::uint32_t cookie = u32(p);
-  const bool hasRuns = (cookie & 0xffff) == kRuns;
-  if (!hasRuns && cookie != kNoRuns) return false;
-  const std::uint32_t n = hasRuns ? (cookie >> 16) + 1 : u32(p + 4);
-  if (n > 65536) return false;
-  std::size_t at = hasRuns ? 4 : 8;
-  const char* const runBits = p + at;
-  if (hasRuns) at += (n + 7) / 8;
-  if (size < at + 4ull * n) return false;
-  const char* const header = p + at;
-  at += 4ull * n;
-  if (!hasRuns || n >= 4) at += 4ull * n;  // offsets: CRoaring reads the containers in sequence
-  if (size < at) return false;
-  for (std::uint32_t i = 0; i < n; ++i) {
-    if (i > 0 && u16(header + 4 * i) <= u16(header + 4 * (i - 1))) return false;
-    const std::uint32_t count = u16(header + 4 * i + 2) + 1u;
-    const bool isRun = hasRuns && (static_cast<unsigned char>(runBits[i / 8]) >> (i % 8) & 1u);
-    if (isRun) {
-      if (size < at + 2) return false;
-      const std::uint32_t runs = u16(p + at);
-      at += 2;
-      if (runs == 0 || size < at + 4ull * runs) return false;
-      std::int64_t last = -2;
-      std::uint32_t total = 0;
-      for (std::uint32_t r = 0; r < runs; ++r) {
-        const std::int64_t start = u16(p + at + 4 * r), length = u16(p + at + 4 * r + 2);
-        if (start <= last + 1 || start + length > 65535) return false;
-        last = start + length;
-        total += static_cast<std::uint32_t>(length) + 1;
-      }
-      if (total != count) return false;
-      at += 4ull * runs;
-    } else if (count <= 4096) {
-      if (size < at + 2ull * count) return false;
-      for (std::uint32_t k = 1; k < count; ++k)
-        if (u16(p + at + 2 * k) <= u16(p + at + 2 * (k - 1))) return false;
-      at += 2ull * count;
-    } else {
-      if (size < at + 8192) return false;
-      std::uint32_t total = 0;
-      for (std::uint32_t k = 0; k < 2048; ++k) total += static_cast<std::uint32_t>(__builtin_popcount(u32(p + at + 4 * k)));
-      if (total != count) return false;
-      at += 8192;
-    }
-  }
-  return at == size;
+roaring_bitmap_t* IdSet::changeable(std::size_t at) {
+  Part& part = m_parts[at];
+  if (!part.isSole()) part = Part(new Bits(part->segment, roaring_bitmap_copy(part->bitmap), {}));
+  return part->bitmap;
 }
 
-}  // namespace
-
-IdSet::IdSet() : m_bits(roaring_bitmap_create()) {}
-IdSet::IdSet(const IdSet& other) : m_bits(roaring_bitmap_copy(other.m_bits)) {}
-IdSet::IdSet(IdSet&& other) noexcept : m_bits(std::exchange(other.m_bits, nullptr)) {
-  other.m_bits = roaring_bitmap_create();  // a moved-from set stays usable
+const IdSet::Bits* IdSet::find(std::uint32_t segment) const {
+  // Most sets have every segment: then the place is its number.
+  if (segment < m_parts.size() && m_parts[segment]->segment == segment) return m_parts[segment].operator->();
+  const auto found = std::lower_bound(m_parts.begin(), m_parts.end(), segment, [](const Part& p, std::uint32_t s) { return p->segment < s; });
+  return found == m_parts.end() || (*found)->segment != segment ? nullptr : found->operator->();
 }
-IdSet& IdSet::operator=(const IdSet& other) {
-  if (this != &other) roaring_bitmap_overwrite(m_bits, other.m_bits);
-  return *this;
-}
-IdSet& IdSet::operator=(IdSet&& other) noexcept {
-  std::swap(m_bits, other.m_bits);
-  return *this;
-}
-IdSet::~IdSet() { roaring_bitmap_free(m_bits); }
 
 IdSet IdSet::range(std::uint32_t first, std::uint32_t end) {
   IdSet set;
-  set.addRange(first, end);
+  for (std::uint64_t at = first; at < end;) {
+    const std::uint64_t next = std::min<std::uint64_t>(end, ((at >> kSegmentShift) + 1) << kSegmentShift);
+    append(set.m_parts, roaring_bitmap_from_range(at, next, 1));
+    at = next;
+  }
   return set;
 }
-IdSet IdSet::of(std::span<const std::uint32_t> ids) { return IdSet(roaring_bitmap_of_ptr(ids.size(), ids.data())); }
 
-std::optional<IdSet> IdSet::fromBytes(std::string_view bytes) {
-  if (!isSound(bytes)) return std::nullopt;
-  auto* bits = roaring_bitmap_portable_deserialize_safe(bytes.data(), bytes.size());
-  if (!bits) return std::nullopt;
-  return IdSet(bits);
+IdSet IdSet::of(std::span<const std::uint32_t> ids) {
+  const auto segmentOf = [](std::uint32_t id) { return id >> kSegmentShift; };
+  if (!std::is_sorted(ids.begin(), ids.end(), [&](std::uint32_t a, std::uint32_t b) { return segmentOf(a) < segmentOf(b); })) {
+    std::vector<std::uint32_t> sorted(ids.begin(), ids.end());
+    std::sort(sorted.begin(), sorted.end());
+    return of(sorted);
+  }
+  IdSet set;
+  for (std::size_t at = 0; at < ids.size();) {
+    std::size_t end = at;
+    while (end < ids.size() && segmentOf(ids[end]) == segmentOf(ids[at])) ++end;
+    append(set.m_parts, roaring_bitmap_of_ptr(end - at, ids.data() + at));
+    at = end;
+  }
+  return set;
 }
 
-std::string IdSet::toBytes() const {
-  std::string bytes(roaring_bitmap_portable_size_in_bytes(m_bits), '\0');
-  roaring_bitmap_portable_serialize(m_bits, bytes.data());
-  return bytes;
-}
-
-void IdSet::add(std::uint32_t id) { roaring_bitmap_add(m_bits, id); }
-void IdSet::addRange(std::uint32_t first, std::uint32_t end) { roaring_bitmap_add_range(m_bits, first, end); }
-void IdSet::optimise() { roaring_bitmap_run_optimize(m_bits); }
-bool IdSet::contains(std::uint32_t id) const { return roaring_bitmap_contains(m_bits, id); }
-std::uint64_t IdSet::size() const { return roaring_bitmap_get_cardinality(m_bits); }
-bool IdSet::isEmpty() const { return roaring_bitmap_is_empty(m_bits); }
-IdSet& IdSet::operator&=(const IdSet& other) { return roaring_bitmap_and_inplace(m_bits, other.m_bits), *this; }
-IdSet& IdSet::operator|=(const IdSet& other) { return roaring_bitmap_or_inplace(m_bits, other.m_bits), *this; }
-IdSet& IdSet::operator-=(const IdSet& other) { return roaring_bitmap_andnot_inplace(m_bits, other.m_bits), *this; }
-bool IdSet::operator==(const IdSet& other) const { return roaring_bitmap_equals(m_bits, other.m_bits); }
-std::uint64_t IdSet::commonSize(const IdSet& a, const IdSet& b) { return roaring_bitmap_and_cardinality(a.m_bits, b.m_bits); }
-
-std::uint64_t IdSet::onlySize(const IdSet& a, const IdSet& b) { return roaring_bitmap_andnot_cardinality(a.m_bits, b.m_bits); }
-IdSet IdSet::common(const IdSet& a, const IdSet& b) { return IdSet(roaring_bitmap_and(a.m_bits, b.m_bits)); }
-IdSet IdSet::only(const IdSet& a, const IdSet& b) { return IdSet(roaring_bitmap_andnot(a.m_bits, b.m_bits)); }
-bool IdSet::overlap(const IdSet& a, const IdSet& b) { return roaring_bitmap_intersect(a.m_bits, b.m_bits); }
-std::optional<std::uint32_t> IdSet::select(std::uint64_t rank) const {
-  std::uint32_t id = 0;
-  if (rank > UINT32_MAX || !roaring_bitmap_select(m_bits, static_cast<std::uint32_t>(rank), &id)) return std::nullopt;
-  return id;
-}
-std::uint64_t IdSet::rank(std::uint32_t id) const { return roaring_bitmap_rank(m_bits, id); }
-std::optional<std::uint32_t> IdSet::last() const {
-  if (isEmpty()) return std::nullopt;
-  return roaring_bitmap_maximum(m_bits);
-}
-IdSet IdSet::between(std::uint32_t first, std::uint32_t end) const { return common(*this, range(first, end)); }
-
-void ChunkedIds::add(std::uint16_t high, const std::uint64_t* bits, std::uint32_t count) {
-  constexpr std::uint32_t kMostInArray = 4096;
-  if (count == 0) return;
-  const auto less = static_cast<std::uint16_t>(count - 1);
-  m_heads.append(reinterpret_cast<const char*>(&high), 2).append(reinterpret_cast<const char*>(&less), 2);
-  ++m_containers;
-  if (count > kMostInArray) {
-    m_bodies.append(reinterpret_cast<const char*>(bits), 8192);
+void IdSet::add(std::uint32_t id) {
+  const std::uint32_t segment = id >> kSegmentShift;
+  const auto at = std::lower_bound(m_parts.begin(), m_parts.end(), segment, [](const Part& p, std::uint32_t s) { return p->segment < s; });
+  if (at == m_parts.end() || (*at)->segment != segment) {
+    auto* bitmap = roaring_bitmap_create();
+    roaring_bitmap_add(bitmap, id);
+    m_parts.insert(at, Part(new Bits(segment, bitmap, {})));
     return;
   }
-  for (std::uint32_t word = 0; word < 1024; ++word)
-    for (std::uint64_t rest = bits[word]; rest; rest &= rest - 1) {
-      const auto low = static_cast<std::uint16_t>(word * 64 + static_cast<std::uint32_t>(__builtin_ctzll(rest)));
-      m_bodies.append(reinterpret_cast<const char*>(&low), 2);
-    }
+  roaring_bitmap_add(changeable(static_cast<std::size_t>(at - m_parts.begin())), id);
+}
+void IdSet::addRange(std::uint32_t first, std::uint32_t end) { *this |= range(first, end); }
+
+void IdSet::optimise() {
+  for (std::size_t i = 0; i < m_parts.size(); ++i) roaring_bitmap_run_optimize(changeable(i));
 }
 
-IdSet ChunkedIds::take() {
-  // The portable format without runs: cookie, number of containers, heads, offsets, containers.
-  constexpr std::uint32_t kNoRuns = 12346;
-  std::string bytes;
-  bytes.reserve(8 + 8ull * m_containers + m_bodies.size());
-  bytes.append(reinterpret_cast<const char*>(&kNoRuns), 4).append(reinterpret_cast<const char*>(&m_containers), 4);
-  bytes += m_heads;
-  std::uint32_t offset = 8 + 8 * m_containers;
-  for (std::uint32_t i = 0; i < m_containers; ++i) {
-    bytes.append(reinterpret_cast<const char*>(&offset), 4);
-    const std::uint32_t count = u16(m_heads.data() + 4 * i + 2) + 1u;
-    offset += count > 4096 ? 8192 : 2 * count;
+bool IdSet::contains(std::uint32_t id) const {
+  const Bits* bits = find(id >> kSegmentShift);
+  return bits && roaring_bitmap_contains(bits->bitmap, id);
+}
+
+std::uint64_t IdSet::size() const {
+  std::uint64_t n = 0;
+  for (const auto& part : m_parts) n += roaring_bitmap_get_cardinality(part->bitmap);
+  return n;
+}
+
+IdSet& IdSet::operator&=(const IdSet& other) {
+  Parts out;
+  for (std::size_t i = 0; i < m_parts.size(); ++i) {
+    const Bits* with = other.find(m_parts[i]->segment);
+    if (!with) continue;
+    if (m_parts[i].operator->() != with) {
+      if (m_parts[i].isSole()) {
+        roaring_bitmap_and_inplace(m_parts[i]->bitmap, with->bitmap);
+      } else {
+        append(out, roaring_bitmap_and(m_parts[i]->bitmap, with->bitmap));
+        continue;
+      }
+    }
+    if (!roaring_bitmap_is_empty(m_parts[i]->bitmap)) out.push_back(std::move(m_parts[i]));
   }
-  bytes += m_bodies;
-  *this = ChunkedIds();
-  auto* bits = roaring_bitmap_portable_deserialize_safe(bytes.data(), bytes.size());
-  return bits ? IdSet(bits) : IdSet();
+  m_parts = std::move(out);
+  return *this;
+}
+
+IdSet& IdSet::operator|=(const IdSet& other) {
+  if (this == &other) return *this;
+  Parts out;
+  out.reserve(std::max(m_parts.size(), other.m_parts.size()));
+  std::size_t i = 0;
+  for (const auto& with : other.m_parts) {
+    while (i < m_parts.size() && m_parts[i]->segment < with->segment) out.push_back(std::move(m_parts[i++]));
+    if (i == m_parts.size() || m_parts[i]->segment != with->segment) {
+      out.push_back(with);
+      continue;
+    }
+    Part& mine = m_parts[i++];
+    if (!(mine == with)) {
+      if (mine.isSole()) roaring_bitmap_or_inplace(mine->bitmap, with->bitmap);
+      else mine = Part(new Bits(with->segment, roaring_bitmap_or(mine->bitmap, with->bitmap), {}));
+    }
+    out.push_back(std::move(mine));
+  }
+  while (i < m_parts.size()) out.push_back(std::move(m_parts[i++]));
+  m_parts = std::move(out);
+  return *this;
+}
+
+IdSet& IdSet::operator-=(const IdSet& other) {
+  Parts out;
+  for (auto& mine : m_parts) {
+    const Bits* without = other.find(mine->segment);
+    if (mine.operator->() == without) continue;
+    if (without && !mine.isSole()) {
+      append(out, roaring_bitmap_andnot(mine->bitmap, without->bitmap));
+      continue;
+    }
+    if (without) roaring_bitmap_andnot_inplace(mine->bitmap, without->bitmap);
+    if (!roaring_bitmap_is_empty(mine->bitmap)) out.push_back(std::move(mine));
+  }
+  m_parts = std::move(out);
+  return *this;
+}
+
+bool IdSet::operator==(const IdSet& other) const {
+  // By what is in them: the same ids may lie in containers of different kinds.
+  if (m_parts.size() != other.m_parts.size()) return false;
+  for (std::size_t i = 0; i < m_parts.size(); ++i) {
+    if (m_parts[i] == other.m_parts[i]) continue;
+    const auto *a = m_parts[i]->bitmap, *b = other.m_parts[i]->bitmap;
+    const auto n = roaring_bitmap_get_cardinality(a);
+    if (n != roaring_bitmap_get_cardinality(b) || n != roaring_bitmap_and_cardinality(a, b)) return false;
+  }
+  return true;
+}
+
+std::uint64_t IdSet::commonSize(const IdSet& a, const IdSet& b) {
+  std::uint64_t n = 0;
+  for (const auto& part : a.m_parts)
+    if (const Bits* with = b.find(part->segment))
+      n += part.operator->() == with ? roaring_bitmap_get_cardinality(with->bitmap) : roaring_bitmap_and_cardinality(part->bitmap, with->bitmap);
+  return n;
+}
+
+bool IdSet::overlap(const IdSet& a, const IdSet& b) {
+  return std::any_of(a.m_parts.begin(), a.m_parts.end(), [&](const Part& part) {
+    const Bits* with = b.find(part->segment);
+    return with && roaring_bitmap_intersect(part->bitmap, with->bitmap);
+  });
 }
 
 IdSet IdSet::unionOf(std::span<const IdSet* const> sets) {
-  if (sets.empty()) return {};
-  std::vector<const roaring_bitmap_t*> all;
-  all.reserve(sets.size());
-  for (const IdSet* set : sets) all.push_back(set->m_bits);
-  return IdSet(roaring_bitmap_or_many(all.size(), all.data()));
+  std::vector<const Part*> all;
+  for (const IdSet* set : sets)
+    for (const auto& part : set->m_parts) all.push_back(&part);
+  std::stable_sort(all.begin(), all.end(), [](const Part* a, const Part* b) { return (*a)->segment < (*b)->segment; });
+  IdSet out;
+  std::vector<const roaring_bitmap_t*> same;
+  for (std::size_t at = 0; at < all.size();) {
+    same.clear();
+    const std::size_t first = at;
+    for (; at < all.size() && (*all[at])->segment == (*all[first])->segment; ++at) same.push_back((*all[at])->bitmap);
+    if (same.size() == 1) out.m_parts.push_back(*all[first]);
+    else append(out.m_parts, roaring_bitmap_or_many(same.size(), same.data()));
+  }
+  return out;
+}
+
+std::optional<std::uint32_t> IdSet::select(std::uint64_t rank) const {
+  for (const auto& part : m_parts) {
+    const auto n = roaring_bitmap_get_cardinality(part->bitmap);
+    std::uint32_t id = 0;
+    if (rank < n) return roaring_bitmap_select(part->bitmap, static_cast<std::uint32_t>(rank), &id) ? std::optional(id) : std::nullopt;
+    rank -= n;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::uint32_t> IdSet::last() const {
+  if (isEmpty()) return std::nullopt;
+  return roaring_bitmap_maximum(m_parts.back()->bitmap);
 }
 
 std::vector<std::uint32_t> IdSet::toVector() const {
   std::vector<std::uint32_t> ids(size());
-  roaring_bitmap_to_uint32_array(m_bits, ids.data());
+  std::size_t at = 0;
+  for (const auto& part : m_parts) {
+    roaring_bitmap_to_uint32_array(part->bitmap, ids.data() + at);
+    at += roaring_bitmap_get_cardinality(part->bitmap);
+  }
   return ids;
 }
 
-namespace {
-
-// Containers as CRoaring lays them out, the same from 0.2 to 4; its own headers rename the members.
-struct BitsetLayout {
-  std::int32_t cardinality;
-  const std::uint64_t* words;
-};
-struct ArrayLayout {
-  std::int32_t cardinality, capacity;
-  const std::uint16_t* values;
-};
-struct RunLayout {
-  std::int32_t runs, capacity;
-  const std::uint16_t* pairs;
-};
-
-}  // namespace
-
 IdChunk IdSet::chunk(std::uint16_t high) const {
-  const auto& all = m_bits->high_low_container;
-  // Most sets have a container for every block: then the place is the block's number.
-  std::int32_t at = high;
+  const Bits* bits = find(static_cast<std::uint32_t>(high) << 16 >> kSegmentShift);
+  if (!bits) return {};
+  const auto& all = bits->bitmap->high_low_container;
+  std::int32_t at = high & 15;                   // most segments have all 16 containers
   if (at >= all.size || all.keys[at] != high) {
     const auto* found = std::lower_bound(all.keys, all.keys + all.size, high);
     if (found == all.keys + all.size || *found != high) return {};
@@ -221,15 +226,15 @@ IdChunk IdSet::chunk(std::uint16_t high) const {
   }
   const void* container = all.containers[at];
   switch (all.typecodes[at]) {
-    case 1: {
+    case kBitmapContainer: {
       const auto* c = static_cast<const BitsetLayout*>(container);
       return {IdChunk::Kind::words, static_cast<std::uint32_t>(c->cardinality), c->words, nullptr};
     }
-    case 2: {
+    case kListContainer: {
       const auto* c = static_cast<const ArrayLayout*>(container);
       return {IdChunk::Kind::list, static_cast<std::uint32_t>(c->cardinality), nullptr, c->values};
     }
-    case 3: {
+    case kRunContainer: {
       const auto* c = static_cast<const RunLayout*>(container);
       return {IdChunk::Kind::runs, static_cast<std::uint32_t>(c->runs), nullptr, c->pairs};
     }
@@ -238,9 +243,11 @@ IdChunk IdSet::chunk(std::uint16_t high) const {
 }
 
 void IdSet::forEach(const std::function<bool(std::uint32_t)>& visit) const {
-  roaring_iterate(
-      m_bits, [](std::uint32_t id, void* p) { return (*static_cast<const std::function<bool(std::uint32_t)>*>(p))(id); },
-      const_cast<void*>(static_cast<const void*>(&visit)));
+  for (const auto& part : m_parts)
+    if (!roaring_iterate(
+            part->bitmap, [](std::uint32_t id, void* p) { return (*static_cast<const std::function<bool(std::uint32_t)>*>(p))(id); },
+            const_cast<void*>(static_cast<const void*>(&visit))))
+      return;
 }
 
 }  // namespace retort::logs

@@ -1,11 +1,13 @@
-// A set of dense record ids (Roaring bitmap); the one door to CRoaring.
+// A set of dense record ids (Roaring bitmaps of 2^20 ids each, shared between copies); the one door to CRoaring.
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 struct roaring_bitmap_s;
@@ -20,27 +22,33 @@ struct IdChunk {
   const std::uint16_t* list = nullptr;           ///< also the pairs
 };
 
+/// A segment of a set in the form that is used where it lies, in a mapped file: see IdSet::mapped.
+struct MappedPart {
+  std::uint32_t segment = 0;
+  std::string_view bytes;                        ///< begins at a multiple of kMappedAlignment
+};
+inline constexpr std::size_t kMappedAlignment = 32;
+
+/// Copies share their segments until one of them changes: a copy, and an append at the end, cost little whatever the set's size.
 class IdSet {
  public:
-  IdSet();
-  IdSet(const IdSet& other);
-  IdSet(IdSet&& other) noexcept;
-  IdSet& operator=(const IdSet& other);
-  IdSet& operator=(IdSet&& other) noexcept;
-  ~IdSet();
-
+  IdSet() = default;
   [[nodiscard]] static IdSet range(std::uint32_t first, std::uint32_t end);      ///< [first, end)
   [[nodiscard]] static IdSet of(std::span<const std::uint32_t> ids);
   /// Portable Roaring bytes, checked: container order, counts and bounds. nullopt when they are not sound.
   [[nodiscard]] static std::optional<IdSet> fromBytes(std::string_view bytes);
   [[nodiscard]] std::string toBytes() const;
+  /// Calls `write` for each segment with the bytes that `mapped` takes. Blocks of many ids become bitmaps: larger, but the faster form.
+  void toMapped(const std::function<void(const MappedPart&)>& write) const;
+  /// A set that uses the bytes where they lie; `memory` keeps them there. Checked like fromBytes.
+  [[nodiscard]] static std::optional<IdSet> mapped(std::span<const MappedPart> parts, const std::shared_ptr<const void>& memory);
 
   void add(std::uint32_t id);
   void addRange(std::uint32_t first, std::uint32_t end);
   void optimise();                                                               ///< run containers where smaller
   [[nodiscard]] bool contains(std::uint32_t id) const;
   [[nodiscard]] std::uint64_t size() const;
-  [[nodiscard]] bool isEmpty() const;
+  [[nodiscard]] bool isEmpty() const { return m_parts.empty(); }
   IdSet& operator&=(const IdSet& other);
   IdSet& operator|=(const IdSet& other);
   IdSet& operator-=(const IdSet& other);
@@ -49,16 +57,13 @@ class IdSet {
   [[nodiscard]] friend IdSet operator-(IdSet a, const IdSet& b) { return a -= b, a; }
   bool operator==(const IdSet& other) const;
   [[nodiscard]] static std::uint64_t commonSize(const IdSet& a, const IdSet& b);  ///< |a ∩ b| without making it
-  [[nodiscard]] static std::uint64_t onlySize(const IdSet& a, const IdSet& b);    ///< |a \ b| without making it
-  [[nodiscard]] static IdSet common(const IdSet& a, const IdSet& b);              ///< a ∩ b, without a copy of either
-  [[nodiscard]] static IdSet only(const IdSet& a, const IdSet& b);                ///< a \ b, likewise
+  [[nodiscard]] static IdSet common(const IdSet& a, const IdSet& b) { return a & b; }
   [[nodiscard]] static bool overlap(const IdSet& a, const IdSet& b);
   [[nodiscard]] static IdSet unionOf(std::span<const IdSet* const> sets);
   [[nodiscard]] std::optional<std::uint32_t> select(std::uint64_t rank) const;    ///< the rank-th smallest, from 0
-  [[nodiscard]] std::uint64_t rank(std::uint32_t id) const;                       ///< how many are at most `id`
   [[nodiscard]] std::optional<std::uint32_t> last() const;
   /// The ids inside [first, end).
-  [[nodiscard]] IdSet between(std::uint32_t first, std::uint32_t end) const;
+  [[nodiscard]] IdSet between(std::uint32_t first, std::uint32_t end) const { return *this & range(first, end); }
   [[nodiscard]] std::vector<std::uint32_t> toVector() const;
   /// The ids [high << 16, (high + 1) << 16), borrowed.
   [[nodiscard]] IdChunk chunk(std::uint16_t high) const;
@@ -67,8 +72,31 @@ class IdSet {
 
  private:
   friend class ChunkedIds;
-  explicit IdSet(roaring_bitmap_s* bits) : m_bits(bits) {}
-  roaring_bitmap_s* m_bits;
+  struct Bits;
+  /// Counts its users, so that a sole one may change what it points to.
+  class Part {
+   public:
+    explicit Part(Bits* bits) : m_bits(bits) {}
+    Part(const Part& other);
+    Part(Part&& other) noexcept : m_bits(std::exchange(other.m_bits, nullptr)) {}
+    Part& operator=(Part other) noexcept { return std::swap(m_bits, other.m_bits), *this; }
+    ~Part();
+    Bits* operator->() const { return m_bits; }
+    [[nodiscard]] bool isSole() const;
+    bool operator==(const Part& other) const { return m_bits == other.m_bits; }
+
+   private:
+    Bits* m_bits;
+  };
+  using Parts = std::vector<Part>;
+
+  /// Takes over a bitmap of one segment, unless it is empty.
+  static void append(Parts& parts, roaring_bitmap_s* bitmap);
+  /// The segment at a place of m_parts, for this set alone.
+  roaring_bitmap_s* changeable(std::size_t at);
+  [[nodiscard]] const Bits* find(std::uint32_t segment) const;
+
+  Parts m_parts;                                 ///< by segment, none empty
 };
 
 /// Builds a set from blocks of 2^16 ids given as bitmaps, in ascending order.
@@ -79,8 +107,10 @@ class ChunkedIds {
   [[nodiscard]] IdSet take();
 
  private:
+  void close();
+  IdSet m_set;
   std::string m_heads, m_bodies;                 ///< of the portable format: key and count a container; containers
-  std::uint32_t m_containers = 0;
+  std::uint32_t m_containers = 0, m_segment = 0;
 };
 
 }  // namespace retort::logs

@@ -4,8 +4,11 @@
 #include <cstring>
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define RETORT_FAST __attribute__((optimize("O3"), target_clones("arch=haswell", "default")))
+#include <immintrin.h>
+// By what the processor can do: a clone for "arch=haswell" would be chosen on that one processor only.
+#define RETORT_FAST __attribute__((optimize("O3"), target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #define RETORT_INLINE __attribute__((always_inline)) inline
+#define RETORT_HAS_WIDE 1
 #else
 #define RETORT_FAST
 #define RETORT_INLINE inline
@@ -16,27 +19,38 @@ namespace retort::logs {
 RETORT_FAST void andWords(std::uint64_t* into, const std::uint64_t* with) {
   for (std::size_t i = 0; i < kChunkWords; ++i) into[i] &= with[i];
 }
-RETORT_FAST void andNotWords(std::uint64_t* into, const std::uint64_t* with) {
-  for (std::size_t i = 0; i < kChunkWords; ++i) into[i] &= ~with[i];
-}
 RETORT_FAST void orWords(std::uint64_t* into, const std::uint64_t* with) {
   for (std::size_t i = 0; i < kChunkWords; ++i) into[i] |= with[i];
 }
-RETORT_FAST void orNotWords(std::uint64_t* into, const std::uint64_t* with) {
-  for (std::size_t i = 0; i < kChunkWords; ++i) into[i] |= ~with[i];
+
+RETORT_FAST void joinWords(std::uint64_t* into, std::span<const std::uint64_t* const> with, std::span<const std::uint64_t* const> without, bool isNot) {
+  constexpr std::size_t kTile = 32;                    // words that stay in registers while all operands pass
+  const std::uint64_t flip = isNot ? ~0ull : 0;
+  for (std::size_t at = 0; at < kChunkWords; at += kTile) {
+    std::uint64_t tile[kTile];
+    for (std::size_t i = 0; i < kTile; ++i) tile[i] = ~0ull;
+    for (const auto* words : with)
+      for (std::size_t i = 0; i < kTile; ++i) tile[i] &= words[at + i];
+    for (const auto* words : without)
+      for (std::size_t i = 0; i < kTile; ++i) tile[i] &= ~words[at + i];
+    for (std::size_t i = 0; i < kTile; ++i) into[at + i] = tile[i] ^ flip;
+  }
 }
+
 RETORT_FAST void notWords(std::uint64_t* words) {
   for (std::size_t i = 0; i < kChunkWords; ++i) words[i] = ~words[i];
 }
 RETORT_FAST std::uint32_t countWords(const std::uint64_t* words) {
-  std::uint64_t a = 0, b = 0, c = 0, d = 0;
-  for (std::size_t i = 0; i < kChunkWords; i += 4) {
-    a += static_cast<std::uint64_t>(__builtin_popcountll(words[i]));
-    b += static_cast<std::uint64_t>(__builtin_popcountll(words[i + 1]));
-    c += static_cast<std::uint64_t>(__builtin_popcountll(words[i + 2]));
-    d += static_cast<std::uint64_t>(__builtin_popcountll(words[i + 3]));
-  }
-  return static_cast<std::uint32_t>(a + b + c + d);
+  std::uint64_t sums[4] = {};                          // four sums, so that none waits for another
+  for (std::size_t i = 0; i < kChunkWords; i += 4)
+    for (std::size_t k = 0; k < 4; ++k) sums[k] += static_cast<std::uint64_t>(__builtin_popcountll(words[i + k]));
+  return static_cast<std::uint32_t>(sums[0] + sums[1] + sums[2] + sums[3]);
+}
+RETORT_FAST std::uint32_t countBoth(const std::uint64_t* a, const std::uint64_t* b) {
+  std::uint64_t sums[4] = {};
+  for (std::size_t i = 0; i < kChunkWords; i += 4)
+    for (std::size_t k = 0; k < 4; ++k) sums[k] += static_cast<std::uint64_t>(__builtin_popcountll(a[i + k] & b[i + k]));
+  return static_cast<std::uint32_t>(sums[0] + sums[1] + sums[2] + sums[3]);
 }
 
 namespace {
@@ -114,11 +128,42 @@ RETORT_FAST void countCodes(const std::uint64_t* bits, const std::uint16_t* code
     }
 }
 
-RETORT_FAST std::size_t listBits(const std::uint64_t* bits, std::uint32_t first, std::uint32_t* out) {
+namespace {
+
+RETORT_FAST std::size_t listBitsOneByOne(const std::uint64_t* bits, std::uint32_t first, std::uint32_t* out) {
   std::size_t n = 0;
   for (std::size_t word = 0; word < kChunkWords; ++word)
     for (std::uint64_t rest = bits[word]; rest; rest &= rest - 1) out[n++] = first + static_cast<std::uint32_t>(word * 64) + static_cast<std::uint32_t>(__builtin_ctzll(rest));
   return n;
+}
+
+#ifdef RETORT_HAS_WIDE
+/// Sixteen bits at a time: their numbers are squeezed together in a register.
+__attribute__((target("avx512f"))) std::size_t listBitsWide(const std::uint64_t* bits, std::uint32_t first, std::uint32_t* out) {
+  const __m512i step = _mm512_set1_epi32(16);
+  __m512i ids = _mm512_add_epi32(_mm512_set1_epi32(static_cast<int>(first)), _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+  std::uint32_t* to = out;
+  for (std::size_t word = 0; word < kChunkWords; ++word) {
+    const std::uint64_t all = bits[word];
+    for (int part = 0; part < 64; part += 16) {
+      const auto mask = static_cast<__mmask16>(all >> part);
+      _mm512_storeu_si512(to, _mm512_maskz_compress_epi32(mask, ids));
+      to += __builtin_popcount(mask);
+      ids = _mm512_add_epi32(ids, step);
+    }
+  }
+  return static_cast<std::size_t>(to - out);
+}
+#endif
+
+}  // namespace
+
+std::size_t listBits(const std::uint64_t* bits, std::uint32_t first, std::uint32_t* out) {
+#ifdef RETORT_HAS_WIDE
+  static const bool isWide = __builtin_cpu_supports("avx512f") != 0;
+  if (isWide) return listBitsWide(bits, first, out);
+#endif
+  return listBitsOneByOne(bits, first, out);
 }
 
 }  // namespace retort::logs
