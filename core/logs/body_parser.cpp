@@ -20,7 +20,7 @@ bool contains(std::string_view text, std::string_view part) { return text.find(p
 
 void addText(Call& call, std::string_view role, std::string_view text) {
   if (text.empty()) return;
-  Message message;
+  Message message = call.newMessage();
   message.role = role;
   message.text = text;
   call.messages.push_back(std::move(message));
@@ -127,7 +127,7 @@ void readCohereChat(Call& call, const Maybe& body) {
 }
 
 void answerText(Call& call, std::string_view text) {
-  Message message;
+  Message message = call.newMessage();
   message.role = "assistant";
   message.text = text;
   call.answer = std::move(message);

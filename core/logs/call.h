@@ -58,9 +58,20 @@ struct Call {
 
   /// Empty again, with the memory of its texts kept: an import fills one for every line.
   void clear();
-  [[nodiscard]] std::string preview() const;   ///< about 160 characters of the last user message, blanks joined
+  /// An empty message, with the memory of one that clear() took back.
+  [[nodiscard]] Message newMessage();
+  void appendPreview(std::string& out) const;  ///< about 160 characters of the last user message, blanks joined
+  [[nodiscard]] std::string preview() const {
+    std::string out;
+    appendPreview(out);
+    return out;
+  }
   /// The Record with its JSON members built.
   [[nodiscard]] Record toRecord() &&;
+
+ private:
+  void recycle(Message&& message);
+  std::vector<Message> m_spare;
 };
 
 /// Finds the body behind an S3 path; nothing when it is not there.

@@ -2,21 +2,16 @@
 #include "logs/chunk_parser.h"
 
 #include <algorithm>
-#include <unordered_map>
 
 #include "logs/format.h"
+#include "logs/local_values.h"
 
 namespace retort::logs {
 
 namespace {
 
-constexpr std::size_t kBlock = 256 * 1024;
+constexpr std::size_t kBlock = 512 * 1024;     ///< of raw lines: half a page is lost behind each packed block
 constexpr std::uint32_t kNone = UINT32_MAX;
-
-struct PairHash {
-  using is_transparent = void;
-  std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
-};
 
 bool usesText(const FilterNode& node) {
   return (node.kind == FilterNode::Kind::test && node.field == "@text") || std::any_of(node.children.begin(), node.children.end(), usesText);
@@ -34,32 +29,18 @@ struct ChunkParser::State {
   Call call;
   void take(ParsedChunk& out, Document document, std::string_view text, std::string_view line, bool isPadded, bool isDerived);
   std::vector<Document> documents;
-  // Per chunk:
-  std::unordered_map<std::string, std::uint32_t, PairHash, std::equal_to<>> ids;
-  std::string block, scratch;
-
-  std::uint32_t valueId(ParsedChunk& out, bool isBuiltIn, std::string_view key, std::string_view value) {
-    scratch.clear();
-    if (!isBuiltIn) scratch.push_back('=');
-    scratch += key;
-    const std::size_t keyLength = scratch.size();
-    scratch.push_back('\0');
-    scratch += value;
-    // Keys may hold NUL, in principle: the length in front keeps pairs apart.
-    scratch.append(reinterpret_cast<const char*>(&keyLength), sizeof keyLength);
-    if (const auto found = ids.find(std::string_view(scratch)); found != ids.end()) return found->second;
-    const auto id = static_cast<std::uint32_t>(out.dictionary.size());
-    out.dictionary.emplace_back(scratch.substr(0, keyLength), std::string(value));
-    ids.emplace(scratch, id);
-    return id;
-  }
+  LocalValues values;
+  std::string block;
 
   void addValues(ParsedChunk& out, ParsedRow& row, const Record& r) {
+    std::size_t position = 0;
     const auto dimension = [&](std::string_view key, std::string_view value) {
+      const std::size_t at = position++;
       if (value.empty()) return kNone;
-      row.values.push_back(valueId(out, true, key, value));
-      return row.values.back();
+      out.values.push_back(values.id(true, key, value, at));
+      return out.values.back();
     };
+    row.valuesBegin = static_cast<std::uint32_t>(out.values.size());
     row.model = dimension("@model", r.model);
     dimension("@model.raw", r.modelRaw);
     row.operation = dimension("@op", r.operation);
@@ -68,9 +49,10 @@ struct ChunkParser::State {
     row.stop = dimension("@stop", r.stop);
     dimension("@source", r.source);
     dimension("@error", r.errorCode);
+    for (const auto& [key, value] : r.metadata) out.values.push_back(values.id(false, key, value, position++));
     if (r.flags & ~kUuid)
       for (const auto word : flagWords(r.flags)) dimension("@flags", word);
-    for (const auto& [key, value] : r.metadata) row.values.push_back(valueId(out, false, key, value));
+    row.valuesEnd = static_cast<std::uint32_t>(out.values.size());
   }
 
   void endBlock(ParsedChunk& out) {
@@ -94,7 +76,7 @@ struct ChunkParser::State {
   void addRow(ParsedChunk& out, std::string_view line) {
     const Record& r = call.record;
     ParsedRow row;
-    row.key = call.requestKey;
+    std::copy_n(call.requestKey.data(), row.key.size(), row.key.data());
     row.timeUs = r.timeUs;
     row.inputTokens = r.inputTokens;
     row.outputTokens = r.outputTokens;
@@ -106,8 +88,9 @@ struct ChunkParser::State {
     row.status = r.status == "ok" ? 0 : r.status == "error" ? 1 : 2;
     row.promptHash = call.promptHash;
     row.contentHash = call.contentHash;
-    row.preview = call.preview();
-    row.values.reserve(10 + r.metadata.size());
+    row.previewBegin = static_cast<std::uint32_t>(out.previews.size());
+    call.appendPreview(out.previews);
+    row.previewEnd = static_cast<std::uint32_t>(out.previews.size());
     addValues(out, row, r);
     row.block = out.blocks.size();
     row.offset = block.size();
@@ -118,12 +101,14 @@ struct ChunkParser::State {
       const std::string path(call.format);
       call.spills.push_back({Side::reading, path, true, recordDocument(std::move(call).toRecord())});
     }
+    row.spillsBegin = static_cast<std::uint32_t>(out.spills.size());
     for (auto& spill : call.spills) {
       ParsedSpill stored{spill.side, std::move(spill.path), spill.isFound, out.blocks.size(), block.size(), spill.bytes.size()};
       block += spill.bytes;
-      row.spills.push_back(std::move(stored));
+      out.spills.push_back(std::move(stored));
     }
-    out.rows.push_back(std::move(row));
+    row.spillsEnd = static_cast<std::uint32_t>(out.spills.size());
+    out.rows.push_back(row);
     if (block.size() >= kBlock) endBlock(out);
   }
 };
@@ -203,7 +188,7 @@ ParsedChunk ChunkParser::parse(Chunk chunk, std::stop_token stop) {
   chunk.bytes.append(kPadding, '\0');
   out.outcomes.reserve(chunk.documents.size());
   out.rows.reserve(chunk.documents.size());
-  s.ids.clear();
+  s.values.begin(out);
   s.block.clear();
   s.documents.clear();
   s.documents.reserve(chunk.documents.size());

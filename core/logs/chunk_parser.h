@@ -1,5 +1,6 @@
 // What a parse thread makes of a chunk: rows, blocks, a dictionary of its own, and why lines were not taken. Opens no database.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <stop_token>
@@ -27,18 +28,21 @@ struct ParsedSpill {
   std::size_t block = 0, offset = 0, length = 0;
 };
 
+/// Plain numbers, so that a chunk of a thousand rows costs a handful of allocations: texts and lists lie in the chunk.
 struct ParsedRow {
-  std::string key;                             ///< 16 bytes
+  std::array<char, 16> key{};
   std::optional<std::int64_t> timeUs, inputTokens, outputTokens, cachedTokens, latencyMs, ttftMs;
   std::uint32_t flags = 0;
   int turns = 0, status = 0;                   ///< status: 0 ok, 1 error, 2 incomplete
   std::uint64_t promptHash = 0, contentHash = 0;
   std::size_t block = 0, offset = 0, length = 0;   ///< block: index into ParsedChunk::blocks
-  std::string preview;
+  std::uint32_t previewBegin = 0, previewEnd = 0;  ///< in ParsedChunk::previews
   std::uint32_t model = 0, operation = 0;      ///< local dictionary ids; UINT32_MAX: none
   std::uint32_t stop = 0;
-  std::vector<std::uint32_t> values;           ///< local dictionary ids of all its (key, value) pairs, each once
-  std::vector<ParsedSpill> spills;
+  std::uint32_t valuesBegin = 0, valuesEnd = 0;    ///< in ParsedChunk::values: all its (key, value) pairs, each once
+  std::uint32_t spillsBegin = 0, spillsEnd = 0;    ///< in ParsedChunk::spills
+
+  [[nodiscard]] std::string_view keyBytes() const { return {key.data(), key.size()}; }
 };
 
 struct Outcome {
@@ -51,16 +55,31 @@ struct ParsedBlock {
   std::string frame;
 };
 
+/// A pair of the chunk's own dictionary. A local id is its place there.
+struct LocalValue {
+  std::uint32_t key = 0;                       ///< in ParsedChunk::keys
+  std::uint32_t begin = 0, length = 0;         ///< the value, in ParsedChunk::valueTexts
+};
+
 struct ParsedChunk {
   Chunk chunk;                                 ///< its bytes are kept: a conflict shows the head of its line
   std::vector<Outcome> outcomes;               ///< one per document
   std::vector<ParsedRow> rows;
   std::vector<ParseReject> rejects;
   std::vector<ParsedBlock> blocks;
-  std::vector<std::pair<std::string, std::string>> dictionary;   ///< key ("@model" is built in, metadata keys begin with '=') and value
+  std::string previews, valueTexts;
+  std::vector<std::uint32_t> values;
+  std::vector<ParsedSpill> spills;
+  std::vector<std::string> keys;               ///< "@model" is built in, metadata keys begin with '='
+  std::vector<LocalValue> dictionary;
   std::vector<FormatCount> formats;            ///< of this chunk, in order of first sight
   std::vector<std::pair<std::uint32_t, std::string>> repairNotes;   ///< outcome, what was mended; at most 20
   std::optional<Error> error;
+
+  [[nodiscard]] std::string_view valueOf(std::uint32_t local) const {
+    const LocalValue& value = dictionary[local];
+    return std::string_view(valueTexts).substr(value.begin, value.length);
+  }
 };
 
 struct ParseRules {

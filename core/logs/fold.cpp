@@ -12,14 +12,15 @@ namespace {
 
 struct Folder {
   store::Database& db;
-  store::Statement findPost, putPost, findColumn, putColumn;
+  store::Statement findPost, putPost, findColumn, putColumn, putHigh;
 
   static Result<Folder> create(store::Database& db) {
     RETORT_TRY(auto find, db.prepare("SELECT b FROM post WHERE kv=? AND seg=?"));
     RETORT_TRY(auto put, db.prepare("INSERT OR REPLACE INTO post(kv,seg,n,b) VALUES(?,?,?,?)"));
     RETORT_TRY(auto findColumn, db.prepare("SELECT n,b FROM col WHERE seg=? AND which=?"));
     RETORT_TRY(auto putColumn, db.prepare("INSERT OR REPLACE INTO col(seg,which,n,b) VALUES(?,?,?,?)"));
-    return Folder{db, std::move(find), std::move(put), std::move(findColumn), std::move(putColumn)};
+    RETORT_TRY(auto putHigh, db.prepare("INSERT OR IGNORE INTO hikv(key,h,id) VALUES(?,?,?)"));
+    return Folder{db, std::move(find), std::move(put), std::move(findColumn), std::move(putColumn), std::move(putHigh)};
   }
 
   Status post(std::int64_t kv, std::int64_t segment, IdSet ids) {
@@ -60,10 +61,15 @@ struct Folder {
     return {};
   }
 
-  /// Moves one key's values into hikv and its records into the posting -key.
+  /// Records of a value of a high-cardinality key.
+  Status high(std::int64_t key, std::int64_t hash, const IdSet& ids) {
+    for (const auto id : ids.toVector()) RETORT_CHECK(putHigh.bind(1, key).bind(2, hash).bind(3, std::int64_t(id)).run());
+    return {};
+  }
+
+  /// Moves what earlier folds wrote of one key into hikv and the posting -key.
   Status switchKey(std::int64_t key) {
     RETORT_TRY(auto values, db.prepare("SELECT kv.value, post.seg, post.b FROM kv JOIN post ON post.kv=kv.id WHERE kv.key=?"));
-    RETORT_TRY(auto put, db.prepare("INSERT OR IGNORE INTO hikv(key,h,id) VALUES(?,?,?)"));
     std::map<std::int64_t, IdSet> records;
     values.bind(1, key);
     while (true) {
@@ -73,7 +79,7 @@ struct Folder {
       const auto ids = IdSet::fromBytes(values.blob(2));
       if (!ids) continue;
       records[values.integer(1)] |= *ids;
-      for (const auto id : ids->toVector()) RETORT_CHECK(put.bind(1, key).bind(2, h).bind(3, std::int64_t(id)).run());
+      RETORT_CHECK(high(key, h, *ids));
     }
     for (auto& [segment, ids] : records) RETORT_CHECK(post(-key, segment, std::move(ids)));
     const std::string id = std::to_string(key);
@@ -83,16 +89,103 @@ struct Folder {
   }
 };
 
-Status foldPostings(store::Database& db, Folder& folder) {
-  std::unordered_map<std::int64_t, IdSet> all;   // by kv
+/// Keys whose values no longer have a posting each, and their values: kv.id -> key, hash.
+struct HighValues {
+  struct Value {
+    std::int64_t key = 0, hash = 0;
+  };
+  std::vector<std::int64_t> keys;
+  std::unordered_map<std::int64_t, Value> byKv;
+};
+
+/// By the data alone, so that any order of work makes the same store: beyond kMaxValues at once, by the share of rows only at the end.
+Result<HighValues> findHighKeys(store::Database& db, bool isEnd) {
+  RETORT_TRY(const auto last, db.integer("SELECT max(id) FROM log"));
+  const auto rows = static_cast<std::uint64_t>(last.value_or(-1) + 1);
+  HighValues high;
+  RETORT_TRY(auto keys, db.prepare("SELECT key.id, count(kv.id) FROM key JOIN kv ON kv.key=key.id WHERE key.cls=1 GROUP BY key.id"));
+  while (true) {
+    RETORT_TRY(const bool row, keys.step());
+    if (!row) break;
+    const auto n = static_cast<std::uint64_t>(keys.integer(1));
+    if (n > kMaxValues || (isEnd && n > kFewValues && n > rows / 8)) high.keys.push_back(keys.integer(0));
+  }
+  RETORT_TRY(auto values, db.prepare("SELECT id,value FROM kv WHERE key=?"));
+  for (const auto key : high.keys) {
+    values.bind(1, key);
+    while (true) {
+      RETORT_TRY(const bool row, values.step());
+      if (!row) break;
+      high.byKv[values.integer(0)] = {key, valueHash(values.text(1))};
+    }
+    values.reset();
+  }
+  return high;
+}
+
+/// The postings of one segment of ids, gathered from the commits that wrote into it: memory for one segment, however long the import was.
+class SegmentFold {
+ public:
+  SegmentFold(Folder& folder, const HighValues& high) : m_folder(folder), m_high(high) {}
+
+  Status add(const Delta& delta) {
+    const auto first = static_cast<std::int64_t>(delta.first >> kPostShift);
+    const auto last = static_cast<std::int64_t>((delta.first + std::max<std::size_t>(1, delta.columns.size()) - 1) >> kPostShift);
+    RETORT_CHECK(moveTo(first));
+    if (first == last) {
+      for (const auto& posting : delta.postings) RETORT_CHECK(add(posting.kv, posting.ids));
+      return {};
+    }
+    for (auto segment = first; segment <= last; ++segment) {
+      RETORT_CHECK(moveTo(segment));
+      for (const auto& posting : delta.postings) {
+        std::vector<std::uint32_t> inside = posting.ids.toVector();
+        std::erase_if(inside, [&](std::uint32_t id) { return static_cast<std::int64_t>(id >> kPostShift) != segment; });
+        if (!inside.empty()) RETORT_CHECK(add(posting.kv, IdSet::of(inside)));
+      }
+    }
+    return {};
+  }
+
+  Status flush() {
+    std::vector<std::int64_t> order;
+    for (const auto& [kv, ids] : m_ids) order.push_back(kv);
+    std::sort(order.begin(), order.end());
+    for (const auto kv : order) RETORT_CHECK(m_folder.post(kv, m_segment, std::move(m_ids[kv])));
+    m_ids.clear();
+    return {};
+  }
+
+ private:
+  Status moveTo(std::int64_t segment) {
+    if (segment == m_segment) return {};
+    RETORT_CHECK(flush());
+    m_segment = segment;
+    return {};
+  }
+  Status add(std::int64_t kv, const IdSet& ids) {
+    const auto high = m_high.byKv.find(kv);
+    if (high == m_high.byKv.end()) return m_ids[kv] |= ids, Status();
+    m_ids[-high->second.key] |= ids;
+    return m_folder.high(high->second.key, high->second.hash, ids);
+  }
+
+  Folder& m_folder;
+  const HighValues& m_high;
+  std::int64_t m_segment = 0;
+  std::unordered_map<std::int64_t, IdSet> m_ids;   ///< by kv
+};
+
+Status foldPending(store::Database& db, Folder& folder, const HighValues& high) {
   RETORT_TRY(auto deltas, db.prepare("SELECT b FROM post_delta ORDER BY first_id"));
+  SegmentFold postings(folder, high);
   ColumnRows pending;
   std::uint32_t pendingFirst = 0;
   while (true) {
     RETORT_TRY(const bool row, deltas.step());
     if (!row) break;
     RETORT_TRY(auto delta, unpackDelta(deltas.blob(0)));
-    for (auto& posting : delta.postings) all[posting.kv] |= posting.ids;
+    RETORT_CHECK(postings.add(delta));
     if (pending.size() > 0 && (delta.first != pendingFirst + pending.size() || pending.size() > (1u << 20))) {
       RETORT_CHECK(folder.columns(pendingFirst, pending));
       pending.clear();
@@ -101,47 +194,22 @@ Status foldPostings(store::Database& db, Folder& folder) {
     for (int c = 0; c < kColumns; ++c) pending.values[c].insert(pending.values[c].end(), delta.columns.values[c].begin(), delta.columns.values[c].end());
   }
   if (pending.size() > 0) RETORT_CHECK(folder.columns(pendingFirst, pending));
-  std::vector<std::int64_t> order;
-  for (const auto& [kv, ids] : all) order.push_back(kv);
-  std::sort(order.begin(), order.end());
-  for (const auto kv : order) {
-    const IdSet& ids = all[kv];
-    std::map<std::int64_t, IdSet> segments;
-    const auto list = ids.toVector();
-    for (std::size_t at = 0; at < list.size();) {
-      const std::uint32_t segment = list[at] >> kPostShift;
-      std::size_t end = at;
-      while (end < list.size() && list[end] >> kPostShift == segment) ++end;
-      RETORT_CHECK(folder.post(kv, segment, IdSet::of(std::span(list).subspan(at, end - at))));
-      at = end;
-    }
-  }
-  return {};
+  return postings.flush();
 }
 
 }  // namespace
 
-Status foldDeltas(store::Database& db) {
+Status foldDeltas(store::Database& db, bool isEnd) {
   RETORT_TRY(auto transaction, store::Transaction::begin(db));
   RETORT_TRY(const auto pending, db.integer("SELECT count(*) FROM post_delta"));
   if (pending.value_or(0) == 0) return transaction.commit();
+  RETORT_TRY(const auto high, findHighKeys(db, isEnd));
   RETORT_TRY(auto folder, Folder::create(db));
-  RETORT_CHECK(foldPostings(db, folder));
-  RETORT_CHECK(db.exec("DELETE FROM post_delta; UPDATE kv SET n=(SELECT coalesce(sum(n),0) FROM post WHERE post.kv=kv.id)"));
-  // A key of very many values: by the data alone, so that any order of work makes the same store.
-  RETORT_TRY(const auto rows, db.integer("SELECT count(*) FROM log"));
-  std::vector<std::int64_t> high;
-  {
-    RETORT_TRY(auto keys, db.prepare("SELECT key.id, count(kv.id) FROM key JOIN kv ON kv.key=key.id WHERE key.cls=1 GROUP BY key.id"));
-    while (true) {
-      RETORT_TRY(const bool row, keys.step());
-      if (!row) break;
-      const auto n = static_cast<std::uint64_t>(keys.integer(1));
-      if (n > kMaxValues || (n > kFewValues && n > static_cast<std::uint64_t>(rows.value_or(0)) / 8)) high.push_back(keys.integer(0));
-    }
-  }
-  for (const auto key : high) RETORT_CHECK(folder.switchKey(key));
-  RETORT_CHECK(db.exec("UPDATE key SET n_values=(SELECT count(*) FROM kv WHERE kv.key=key.id), n_rows=(SELECT coalesce(sum(n),0) FROM kv WHERE kv.key=key.id) WHERE cls<2;"
+  RETORT_CHECK(foldPending(db, folder, high));
+  for (const auto key : high.keys) RETORT_CHECK(folder.switchKey(key));
+  RETORT_CHECK(db.exec("DELETE FROM post_delta;"
+                       "UPDATE kv SET n=(SELECT coalesce(sum(n),0) FROM post WHERE post.kv=kv.id);"
+                       "UPDATE key SET n_values=(SELECT count(*) FROM kv WHERE kv.key=key.id), n_rows=(SELECT coalesce(sum(n),0) FROM kv WHERE kv.key=key.id) WHERE cls<2;"
                        "UPDATE key SET n_values=(SELECT count(DISTINCT h) FROM hikv WHERE hikv.key=key.id), n_rows=(SELECT coalesce(sum(n),0) FROM post WHERE post.kv=-key.id) WHERE cls=2"));
   return transaction.commit();
 }

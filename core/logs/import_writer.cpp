@@ -1,6 +1,9 @@
 // Writing parsed chunks: everything of a batch in one transaction, so that a killed import loses at most its last batch.
 #include "logs/import_writer.h"
 
+#include <algorithm>
+#include <span>
+
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/files.h"
@@ -32,7 +35,7 @@ Status ImportWriter::State::beginBatch() {
   return {};
 }
 
-Result<std::uint32_t> ImportWriter::State::findDuplicate(const std::string& key) {
+Result<std::uint32_t> ImportWriter::State::findDuplicate(std::string_view key) {
   if (hasIndex) {
     findKey.bindBlob(1, key);
     RETORT_TRY(const bool found, findKey.step());
@@ -53,24 +56,26 @@ Result<std::uint32_t> ImportWriter::State::findDuplicate(const std::string& key)
   return id;
 }
 
-/// The posting a value belongs to: kv.id, or -key.id for a key of very many values (whose hash row is then written).
-Result<std::int64_t> ImportWriter::State::valueId(const std::string& key, const std::string& value, std::uint32_t id) {
+Result<ImportWriter::State::KeyEntry*> ImportWriter::State::keyEntry(const std::string& key) {
   auto found = keyIds.find(key);
   if (found == keyIds.end()) {
     const bool isBuiltIn = key[0] != '=';
     RETORT_CHECK(putKey.bindText(1, isBuiltIn ? key : key.substr(1)).bind(2, std::int64_t(isBuiltIn ? kBuiltInKey : kMetadataKey)).bind(3, std::int64_t(isBuiltIn)).run());
-    found = keyIds.emplace(key, KeyEntry{db.lastInsertId(), false}).first;
+    found = keyIds.emplace(key, KeyEntry{db.lastInsertId(), false, {}}).first;
   }
-  const KeyEntry& entry = found->second;
-  if (entry.isHigh) {
-    RETORT_CHECK(putHigh.bind(1, entry.id).bind(2, valueHash(value)).bind(3, std::int64_t(id)).run());
-    return -entry.id;
+  return &found->second;
+}
+
+/// The posting a value belongs to: kv.id, or -key.id for a key of very many values (whose hash row is then written).
+Result<std::int64_t> ImportWriter::State::valueId(KeyEntry& key, std::string_view value, std::uint32_t id) {
+  if (key.isHigh) {
+    RETORT_CHECK(putHigh.bind(1, key.id).bind(2, valueHash(value)).bind(3, std::int64_t(id)).run());
+    return -key.id;
   }
-  std::string pair = std::to_string(entry.id) + ":" + value;
-  if (const auto known = valueIds.find(pair); known != valueIds.end()) return known->second;
-  RETORT_CHECK(putValue.bind(1, entry.id).bindText(2, value).run());
+  if (const auto known = key.values.find(value); known != key.values.end()) return known->second;
+  RETORT_CHECK(putValue.bind(1, key.id).bindText(2, value).run());
   const auto made = db.lastInsertId();
-  valueIds.emplace(std::move(pair), made);
+  key.values.emplace(value, made);
   return made;
 }
 
@@ -82,39 +87,36 @@ Status ImportWriter::State::writeBlocks(const ParsedChunk& chunk, std::vector<st
   return {};
 }
 
-Status ImportWriter::State::writeRow(const ParsedChunk& chunk, const ParsedRow& row, const Document& document, const std::vector<std::int64_t>& blocks,
-                                     std::vector<std::int64_t>& values, std::vector<std::vector<std::uint32_t>*>& lists) {
+Status ImportWriter::State::writeRow(const ParsedChunk& chunk, const ParsedRow& row, const Document& document, const std::vector<std::int64_t>& blocks, ChunkValues& values) {
   if (nextId >= 0xfffffff0u) return Error{"logs.store.full", "The log store is full", {}, "it holds 4,294,967,280 records", "Use a second workspace.", {}, {}};
   const std::uint32_t id = nextId;
-  // The dictionary of the chunk maps to the store's ids; a high-cardinality key needs a row of its own each time.
-  const auto global = [&](std::uint32_t local) -> Result<std::int64_t> {
-    if (values[local] > 0) return values[local];
-    RETORT_TRY(const auto made, valueId(chunk.dictionary[local].first, chunk.dictionary[local].second, id));
-    if (made > 0) values[local] = made;
-    return made;
-  };
-  for (const auto local : row.values) {
-    if (lists[local]) {   // met in this chunk before: its list stays where it is until the commit
-      lists[local]->push_back(id);
+  for (const auto local : std::span(chunk.values).subspan(row.valuesBegin, row.valuesEnd - row.valuesBegin)) {
+    auto*& list = values.lists[local];
+    if (!list) {   // met in this chunk for the first time; its list stays where it is until the commit
+      const auto key = chunk.dictionary[local].key;
+      if (!values.keys[key]) {
+        RETORT_TRY(values.keys[key], keyEntry(chunk.keys[key]));
+      }
+      RETORT_TRY(values.ids[local], valueId(*values.keys[key], chunk.valueOf(local), id));
+      auto& posting = postings[values.ids[local]];
+      posting.push_back(id);
+      if (values.ids[local] > 0) list = &posting;   // a high-cardinality key needs a row of its own each time
       continue;
     }
-    RETORT_TRY(const auto kv, global(local));
-    auto& list = postings[kv];
-    list.push_back(id);
-    if (kv > 0) lists[local] = &list;
+    list->push_back(id);
   }
-  putRow.bind(1, std::int64_t(id)).bindOptional(2, row.timeUs).bindBlob(3, row.key);
+  putRow.bind(1, std::int64_t(id)).bindOptional(2, row.timeUs).bindBlob(3, row.keyBytes());
   int at = 4;
   for (const auto local : {row.model, row.operation, row.stop}) {
     if (local == kNone) putRow.bindNull(at++);
-    else putRow.bind(at++, values[local]);
+    else putRow.bind(at++, values.ids[local]);
   }
   putRow.bindOptional(7, row.inputTokens).bindOptional(8, row.outputTokens).bindOptional(9, row.cachedTokens).bindOptional(10, row.latencyMs);
   putRow.bindOptional(11, row.ttftMs).bind(12, std::int64_t(row.status)).bind(13, std::int64_t(row.flags)).bind(14, std::int64_t(row.turns));
   putRow.bind(15, static_cast<std::int64_t>(row.promptHash)).bind(16, static_cast<std::int64_t>(row.contentHash)).bind(17, files[document.file].id);
-  putRow.bind(18, blocks[row.block]).bind(19, static_cast<std::int64_t>(row.offset)).bind(20, static_cast<std::int64_t>(row.length)).bindText(21, row.preview);
+  putRow.bind(18, blocks[row.block]).bind(19, static_cast<std::int64_t>(row.offset)).bind(20, static_cast<std::int64_t>(row.length)).bindText(21, std::string_view(chunk.previews).substr(row.previewBegin, row.previewEnd - row.previewBegin));
   RETORT_CHECK(putRow.run());
-  for (const auto& spill : row.spills) {
+  for (const auto& spill : std::span(chunk.spills).subspan(row.spillsBegin, row.spillsEnd - row.spillsBegin)) {
     putSpill.bind(1, std::int64_t(id)).bind(2, std::int64_t(spill.side)).bindText(3, spill.path).bind(4, std::int64_t(spill.isFound));
     if (spill.isFound) putSpill.bind(5, blocks[spill.block]).bind(6, static_cast<std::int64_t>(spill.offset)).bind(7, static_cast<std::int64_t>(spill.length));
     RETORT_CHECK(putSpill.run());
@@ -125,7 +127,7 @@ Status ImportWriter::State::writeRow(const ParsedChunk& chunk, const ParsedRow& 
   columns.values[static_cast<int>(Column::cached)].push_back(row.cachedTokens.value_or(kNoValue));
   columns.values[static_cast<int>(Column::latency)].push_back(row.latencyMs.value_or(kNoValue));
   columns.values[static_cast<int>(Column::turns)].push_back(row.turns);
-  if (!hasIndex) keys.add(keyBits(row.key), id);
+  if (!hasIndex) keys.add(keyBits(row.keyBytes()), id);
   ++nextId;
   return {};
 }
@@ -145,8 +147,9 @@ Status ImportWriter::add(ParsedChunk& parsed) {
   if (parsed.error) return std::move(*parsed.error);
   RETORT_CHECK(s.beginBatch());
   s.countFormats(parsed);
-  std::vector<std::int64_t> blocks, values(parsed.dictionary.size(), 0);
-  std::vector<std::vector<std::uint32_t>*> lists(parsed.dictionary.size(), nullptr);
+  std::vector<std::int64_t> blocks;
+  State::ChunkValues values{std::vector<State::KeyEntry*>(parsed.keys.size(), nullptr), std::vector<std::int64_t>(parsed.dictionary.size(), 0),
+                            std::vector<std::vector<std::uint32_t>*>(parsed.dictionary.size(), nullptr)};
   bool hasBlocks = false;
   for (std::size_t i = 0; i < parsed.outcomes.size(); ++i) {
     const Document& document = parsed.chunk.documents[i];
@@ -166,12 +169,12 @@ Status ImportWriter::add(ParsedChunk& parsed) {
     } else {
       const ParsedRow& row = parsed.rows[outcome.index];
       // What was purged never comes back.
-      if (!s.purged.empty() && s.purged.contains(row.key)) {
+      if (!s.purged.empty() && s.purged.contains(std::string(row.keyBytes()))) {
         ++file.filtered;
         ++s.summary.filtered;
         continue;
       }
-      RETORT_TRY(const auto old, s.findDuplicate(row.key));
+      RETORT_TRY(const auto old, s.findDuplicate(row.keyBytes()));
       if (old != kNone) {
         s.findRow.bind(1, std::int64_t(old));
         RETORT_TRY(const bool found, s.findRow.step());
@@ -181,14 +184,14 @@ Status ImportWriter::add(ParsedChunk& parsed) {
           ++file.duplicates;
           ++s.summary.duplicates;
         } else {
-          RETORT_CHECK(s.writeReject(document, parsed.chunk, {RejectReason::conflict, "request id " + requestKeyText(row.key, (row.flags & kUuid) != 0) + " came before with other content"}));
+          RETORT_CHECK(s.writeReject(document, parsed.chunk, {RejectReason::conflict, "request id " + requestKeyText(row.keyBytes(), (row.flags & kUuid) != 0) + " came before with other content"}));
         }
         continue;
       }
       // Blocks are written only when something refers to them: a repeated import must not grow the store.
       if (!hasBlocks) RETORT_CHECK(s.writeBlocks(parsed, blocks));
       hasBlocks = true;
-      RETORT_CHECK(s.writeRow(parsed, row, document, blocks, values, lists));
+      RETORT_CHECK(s.writeRow(parsed, row, document, blocks, values));
       ++file.ok;
       ++s.summary.accepted;
       if (row.flags & kRepaired) ++s.summary.repaired;
@@ -244,6 +247,19 @@ Status ImportWriter::commit() {
   }
   RETORT_CHECK(s.transaction->commit());
   s.transaction.reset();
+  return s.switchFullKeys();
+}
+
+/// A key with more values than may have a posting each: switched now, or millions of unique ids would all be held until the end.
+Status ImportWriter::State::switchFullKeys() {
+  const auto isFull = [](const auto& key) { return key.first[0] == '=' && key.second.values.size() > kMaxValues; };
+  if (std::none_of(keyIds.begin(), keyIds.end(), isFull)) return {};
+  RETORT_CHECK(foldDeltas(db, false));
+  for (auto& key : keyIds) {
+    if (!isFull(key)) continue;
+    key.second.isHigh = true;
+    ValueIds().swap(key.second.values);
+  }
   return {};
 }
 

@@ -51,7 +51,8 @@ class ImportWriter {
   std::unique_ptr<State> m_state;
 };
 
-/// Folds pending commits into the postings, columns and counts, inside one transaction; switches keys of very many values.
-Status foldDeltas(store::Database& db);
+/// Folds pending commits into the postings, columns and counts, inside one transaction; switches keys of very many values. `isEnd`: of the
+/// import; before it only those with more than kMaxValues are switched, which no later record could undo.
+Status foldDeltas(store::Database& db, bool isEnd = true);
 
 }  // namespace retort::logs

@@ -84,7 +84,7 @@ Status ImportWriter::State::prepare() {
 }
 
 Status ImportWriter::State::loadDictionary() {
-  std::unordered_map<std::int64_t, bool> high;
+  std::unordered_map<std::int64_t, KeyEntry*> byId;
   RETORT_TRY(auto keysQuery, db.prepare("SELECT id,name,cls,builtin FROM key"));
   while (true) {
     RETORT_TRY(const bool row, keysQuery.step());
@@ -92,13 +92,13 @@ Status ImportWriter::State::loadDictionary() {
     const bool isHigh = keysQuery.integer(2) == kHighKey;
     std::string name(keysQuery.text(1));
     if (keysQuery.integer(3) == 0) name.insert(name.begin(), '=');
-    keyIds[name] = {keysQuery.integer(0), isHigh};
+    byId[keysQuery.integer(0)] = &keyIds.insert_or_assign(name, KeyEntry{keysQuery.integer(0), isHigh, {}}).first->second;
   }
   RETORT_TRY(auto values, db.prepare("SELECT id,key,value FROM kv"));
   while (true) {
     RETORT_TRY(const bool row, values.step());
     if (!row) break;
-    valueIds[std::to_string(values.integer(1)) + ":" + std::string(values.text(2))] = values.integer(0);
+    if (const auto key = byId.find(values.integer(1)); key != byId.end()) key->second->values.emplace(values.text(2), values.integer(0));
   }
   return {};
 }

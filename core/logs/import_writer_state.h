@@ -5,6 +5,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -23,43 +24,53 @@ inline constexpr std::uint32_t kNone = UINT32_MAX;
 
 enum FileState : int { kPartialFile = 0, kDoneFile = 1, kTruncatedFile = 2, kDamagedFile = 3 };
 
-/// Request key -> dense id, by 64 bits of the key; a hit is verified in the table. Open addressing, 12 bytes a slot.
+/// Request key -> dense id, by 64 bits of the key; a hit is verified in the table. Open addressing, 8 bytes a slot, in parts that grow one
+/// at a time: ten million keys take 130 MB, and not half as much again while they grow.
 class KeyTable {
  public:
-  /// The id of the first entry with these bits, or kNone; `probe` walks on to further ones.
+  /// The first id with these bits that `isSame` confirms, or kNone.
   template <typename F>
   std::uint32_t find(std::uint64_t hash, F&& isSame) const {
-    if (m_hashes.empty()) return kNone;
-    for (std::size_t at = hash & m_mask; m_ids[at] != kNone; at = (at + 1) & m_mask)
-      if (m_hashes[at] == hash && isSame(m_ids[at])) return m_ids[at];
+    const Part& part = m_parts[hash >> kPartShift];
+    if (part.slots.empty()) return kNone;
+    const std::uint32_t tag = tagOf(hash);
+    const std::size_t mask = part.slots.size() - 1;
+    for (std::size_t at = tag & mask; part.slots[at].id != kNone; at = (at + 1) & mask)
+      if (part.slots[at].tag == tag && isSame(part.slots[at].id)) return part.slots[at].id;
     return kNone;
   }
   void add(std::uint64_t hash, std::uint32_t id) {
-    if ((m_count + 1) * 10 > m_hashes.size() * 7) grow();
-    place(hash, id);
-    ++m_count;
+    Part& part = m_parts[hash >> kPartShift];
+    if ((part.count + 1) * 10 > part.slots.size() * 7) part.grow();
+    part.place({tagOf(hash), id});
+    ++part.count;
   }
 
  private:
-  void place(std::uint64_t hash, std::uint32_t id) {
-    std::size_t at = hash & m_mask;
-    while (m_ids[at] != kNone) at = (at + 1) & m_mask;
-    m_hashes[at] = hash;
-    m_ids[at] = id;
-  }
-  void grow() {
-    const std::size_t size = std::max<std::size_t>(1024, m_hashes.size() * 2);
-    std::vector<std::uint64_t> hashes(size);
-    std::vector<std::uint32_t> ids(size, kNone);
-    hashes.swap(m_hashes);
-    ids.swap(m_ids);
-    m_mask = size - 1;
-    for (std::size_t i = 0; i < ids.size(); ++i)
-      if (ids[i] != kNone) place(hashes[i], ids[i]);
-  }
-  std::vector<std::uint64_t> m_hashes;
-  std::vector<std::uint32_t> m_ids;
-  std::size_t m_mask = 0, m_count = 0;
+  static constexpr int kParts = 64, kPartShift = 58;   ///< a part by the highest 6 bits; place and tag by the 32 below them
+  static std::uint32_t tagOf(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> (kPartShift - 32)); }
+
+  struct Slot {
+    std::uint32_t tag = 0, id = kNone;
+  };
+  struct Part {
+    std::vector<Slot> slots;
+    std::size_t count = 0;
+
+    void place(Slot slot) {
+      const std::size_t mask = slots.size() - 1;
+      std::size_t at = slot.tag & mask;
+      while (slots[at].id != kNone) at = (at + 1) & mask;
+      slots[at] = slot;
+    }
+    void grow() {
+      std::vector<Slot> old(std::max<std::size_t>(256, slots.size() * 2));
+      old.swap(slots);
+      for (const auto& slot : old)
+        if (slot.id != kNone) place(slot);
+    }
+  };
+  std::array<Part, kParts> m_parts;
 };
 
 inline std::uint64_t keyBits(std::string_view key) { return XXH3_64bits(key.data(), key.size()); }
@@ -74,6 +85,13 @@ struct FileRow {
   FileState state = kPartialFile;
   bool isTouched = false;
 };
+
+/// Looked up by views of texts.
+struct ViewHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const { return XXH3_64bits(text.data(), text.size()); }
+};
+using ValueIds = std::unordered_map<std::string, std::int64_t, ViewHash, std::equal_to<>>;
 
 struct ImportWriter::State {
   FileLock lock;
@@ -93,9 +111,9 @@ struct ImportWriter::State {
   struct KeyEntry {
     std::int64_t id = 0;
     bool isHigh = false;
+    ValueIds values;                                                ///< kv.id by value
   };
-  std::unordered_map<std::string, KeyEntry> keyIds;                 ///< "@model" or "=key"
-  std::unordered_map<std::string, std::int64_t> valueIds;           ///< key id, value
+  std::unordered_map<std::string, KeyEntry> keyIds;                 ///< "@model" or "=key"; entries stay where they are
   std::optional<store::Transaction> transaction;
   // Of the batch:
   std::unordered_map<std::int64_t, std::vector<std::uint32_t>> postings;
@@ -130,12 +148,20 @@ struct ImportWriter::State {
   Status loadDictionary();
   Status loadKeys();
   Status beginBatch();
-  Result<std::int64_t> valueId(const std::string& key, const std::string& value, std::uint32_t id);
+  Status switchFullKeys();
+  Result<KeyEntry*> keyEntry(const std::string& key);
+  Result<std::int64_t> valueId(KeyEntry& key, std::string_view value, std::uint32_t id);
   Status writeBlocks(const ParsedChunk& chunk, std::vector<std::int64_t>& blockIds);
+  /// What the chunk's own dictionary means here: by local key, and by local value its kv.id and its posting's list of this batch.
+  struct ChunkValues {
+    std::vector<KeyEntry*> keys;
+    std::vector<std::int64_t> ids;
+    std::vector<std::vector<std::uint32_t>*> lists;
+  };
   Status writeRow(const ParsedChunk& chunk, const ParsedRow& row, const Document& document, const std::vector<std::int64_t>& blocks,
-                  std::vector<std::int64_t>& values, std::vector<std::vector<std::uint32_t>*>& lists);
+                  ChunkValues& values);
   Status writeReject(const Document& document, const Chunk& chunk, const ParseReject& why);
-  Result<std::uint32_t> findDuplicate(const std::string& key);
+  Result<std::uint32_t> findDuplicate(std::string_view key);
   Result<FileStart> beginFile(const ListedFile& file, FileRow& row);
   Status restart(FileRow& row);
 };

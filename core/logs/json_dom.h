@@ -20,13 +20,18 @@ inline bool isArray(const Maybe& e) { return e && e->is_array(); }
 inline bool isString(const Maybe& e) { return e && e->is_string(); }
 inline bool isNull(const Maybe& e) { return !e || e->is_null(); }
 
+/// Most names of one length differ in their first or last letter: a call of memcmp is spared.
+inline bool isNamed(std::string_view name, std::string_view key) {
+  return name.size() == key.size() && (key.empty() || (name.front() == key.front() && name.back() == key.back() && name == key));
+}
+
 /// The last member named `key`; nothing if this is no object or has none.
 inline Maybe get(const Maybe& object, std::string_view key) {
   Maybe found;
   simdjson::dom::object members;
   if (!object || object->get_object().get(members)) return found;
   for (const auto& member : members)
-    if (member.key.size() == key.size() && member.key == key) found = member.value;
+    if (isNamed(member.key, key)) found = member.value;
   return found;
 }
 template <typename... More>

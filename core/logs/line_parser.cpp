@@ -117,7 +117,7 @@ bool hasDuplicateKeys(simdjson::dom::element element) {
   for (const auto& member : members) {
     if (n < 24) {
       for (std::size_t i = 0; i < n; ++i)
-        if (few[i].size() == member.key.size() && few[i] == member.key) return true;
+        if (dom::isNamed(few[i], member.key)) return true;
       few[n++] = member.key;
     } else {
       if (many.empty()) many.assign(few, few + n);
@@ -172,7 +172,9 @@ void Call::clear() {
   if (!r.parameters.is_object() || !r.parameters.empty()) r.parameters = Json::object();
   r.answer = nullptr;
   r.dispreferred = nullptr;
+  for (auto& message : messages) recycle(std::move(message));
   messages.clear();
+  if (answer) recycle(std::move(*answer));
   answer.reset();
   dispreferred.reset();
   tools.clear();
@@ -185,32 +187,48 @@ void Call::clear() {
   repairNote.clear();
 }
 
-std::string Call::preview() const {
+void Call::recycle(Message&& message) {
+  constexpr std::size_t kMost = 64, kMostBytes = 1u << 20;
+  if (m_spare.size() < kMost && message.text.capacity() <= kMostBytes) m_spare.push_back(std::move(message));
+}
+
+Message Call::newMessage() {
+  if (m_spare.empty()) return {};
+  Message message = std::move(m_spare.back());
+  m_spare.pop_back();
+  for (std::string* text : {&message.role, &message.text, &message.reasoning, &message.toolCallId}) text->clear();
+  message.toolCalls.clear();
+  message.images.clear();
+  message.weight = -1;
+  return message;
+}
+
+void Call::appendPreview(std::string& out) const {
   constexpr std::size_t kLimit = 160;
   const std::string* source = nullptr;
   for (auto it = messages.rbegin(); it != messages.rend() && !source; ++it)
     if (it->role == "user" && !it->text.empty()) source = &it->text;
   if (!source && !messages.empty()) source = &messages.back().text;
   if (!source && answer) source = &answer->text;
-  std::string out;
-  if (!source) return out;
-  out.reserve(2 * kLimit);
-  std::size_t characters = 0;
+  if (!source) return;
+  char text[4 * kLimit];
+  std::size_t size = 0, characters = 0;
   bool blank = false;
   for (const char c : *source) {
     if (c == ' ' || (c >= '\t' && c <= '\r') || c == '\0') {
-      blank = !out.empty();
+      blank = size > 0;
       continue;
     }
     if ((c & 0xc0) != 0x80) {
       characters += 1 + blank;
       if (characters > kLimit) break;
     }
-    if (blank) out += ' ';
+    if (size + 1 + blank > sizeof text) break;   // only of bytes that are no characters
+    if (blank) text[size++] = ' ';
     blank = false;
-    out += c;
+    text[size++] = c;
   }
-  return out;
+  out.append(text, size);
 }
 
 Record Call::toRecord() && {

@@ -147,7 +147,7 @@ void appendMessage(Call& call, const Maybe& outer, std::string_view defaultRole)
   const auto kwargs = get(outer, "kwargs");
   const auto source = dom::isObject(kwargs) ? kwargs : outer;
   if (!get(source, "role") && addResponseItem(call, source)) return;
-  Message message;
+  Message message = call.newMessage();
   std::vector<Message> results;
   message.role = canonicalRole(roleWord(source, outer, defaultRole));
   const auto content = get(source, "content") ? get(source, "content") : get(source, "parts") ? get(source, "parts") : get(source, "value");

@@ -31,8 +31,8 @@ class BlockDictionary {
 class BlockEncoder {
  public:
   explicit BlockEncoder(int level = 1);
-  /// With a dictionary, level 2 costs what level 1 costs without.
-  explicit BlockEncoder(std::shared_ptr<const BlockDictionary> dictionary, int level = 2);
+  /// For records of the store the dictionary was trained on; null: level 1 without.
+  explicit BlockEncoder(std::shared_ptr<const BlockDictionary> dictionary);
   ~BlockEncoder();
   BlockEncoder(BlockEncoder&&) noexcept;
   BlockEncoder& operator=(BlockEncoder&& other) noexcept;
