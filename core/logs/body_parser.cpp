@@ -154,7 +154,7 @@ void readChoice(Call& call, const Maybe& body) {
 void readCohereAnswer(Call& call, const Maybe& body) {
   answerText(call, strOr(get(body, "text")));
   dom::forEach(get(body, "tool_calls"), [&](const Maybe& item) {
-    call.answer->toolCalls.push_back({std::string(strOr(get(item, "id"))), std::string(strOr(get(item, "name"))), dom::minified(get(item, "parameters"))});
+    call.answer->toolCalls.push_back({std::string(strOr(get(item, "id"))), std::string(strOr(get(item, "name"))), textOfJson(call, get(item, "parameters"))});
   });
   setStop(call, get(body, "finish_reason"));
 }

@@ -20,6 +20,8 @@ void joinStream(Call& call, const dom::Maybe& array, dom::ParserPool& pool);
 
 /// One message of Converse, Claude, OpenAI or Mistral shape; tool results become messages of role "tool" before it.
 void appendMessage(Call& call, const dom::Maybe& message, std::string_view defaultRole = "user");
+/// The JSON text of a value that becomes text of the call; marks the call kJoined where it may not stand in the line like that.
+[[nodiscard]] std::string textOfJson(Call& call, const dom::Maybe& value);
 /// Token counts of any dialect's usage object, where the call has none yet.
 void readUsage(Call& call, const dom::Maybe& usage);
 /// A stop reason of any dialect; nothing happens without one.

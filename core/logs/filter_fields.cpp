@@ -103,12 +103,12 @@ Result<Pattern> Pattern::compile(std::string_view expression) {
   return out;
 }
 
-bool Pattern::isFoundIn(std::string_view text) const {
-  return pcre2_match(m_code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), 0, 0, m_data, m_context) > 0;
+bool Pattern::isFoundIn(std::string_view text, bool isUtf8) const {
+  return pcre2_match(m_code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), 0, isUtf8 ? PCRE2_NO_UTF_CHECK : 0, m_data, m_context) > 0;
 }
 
-std::optional<std::pair<std::size_t, std::size_t>> Pattern::find(std::string_view text) const {
-  if (!isFoundIn(text)) return std::nullopt;
+std::optional<std::pair<std::size_t, std::size_t>> Pattern::find(std::string_view text, bool isUtf8) const {
+  if (!isFoundIn(text, isUtf8)) return std::nullopt;
   const PCRE2_SIZE* place = pcre2_get_ovector_pointer(m_data);
   if (place[1] < place[0]) return std::pair(place[1], std::size_t(0));   // \K behind a look-ahead
   return std::pair(place[0], place[1] - place[0]);

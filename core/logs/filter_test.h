@@ -25,9 +25,9 @@ class Pattern {
   Pattern& operator=(Pattern&& other) noexcept;
   ~Pattern();
   /// False also where a limit was hit.
-  [[nodiscard]] bool isFoundIn(std::string_view text) const;
-  /// Place and length of the first match.
-  [[nodiscard]] std::optional<std::pair<std::size_t, std::size_t>> find(std::string_view text) const;
+  [[nodiscard]] bool isFoundIn(std::string_view text, bool isUtf8 = false) const;
+  /// Place and length of the first match. `isUtf8`: the text is known to be valid, which is then not tested again.
+  [[nodiscard]] std::optional<std::pair<std::size_t, std::size_t>> find(std::string_view text, bool isUtf8 = false) const;
 
  private:
   Pattern() = default;

@@ -155,7 +155,7 @@ void readPromptOf(Call& call, const Maybe& packed, dom::ParserPool& pool) {
   }
   if (const auto list = dom::first(get(prompt, "prompts"))) return readPromptOf(call, list, pool);
   if (looksLikeMessage(prompt)) appendMessage(call, prompt);
-  else addText(call, "user", dom::minified(prompt));
+  else addText(call, "user", textOfJson(call, prompt));
 }
 
 void readAnswerOf(Call& call, const Maybe& packed, dom::ParserPool& pool) {

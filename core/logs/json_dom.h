@@ -77,6 +77,23 @@ inline Maybe first(const Maybe& array) {
 /// The JSON text of a value, without blanks.
 inline std::string minified(const Maybe& e) { return e ? std::string(simdjson::minify(*e)) : std::string(); }
 
+/// True when a number in the value has a fraction or an exponent: minified() may spell it otherwise than its source.
+inline bool hasReal(const Element& e) {
+  simdjson::dom::array items;
+  simdjson::dom::object members;
+  if (!e.get_array().get(items)) {
+    for (const auto item : items)
+      if (hasReal(item)) return true;
+    return false;
+  }
+  if (!e.get_object().get(members)) {
+    for (const auto& member : members)
+      if (hasReal(member.value)) return true;
+    return false;
+  }
+  return e.is_double();
+}
+
 /// Parsers whose documents all live until reset(): a line may hold JSON inside JSON.
 class ParserPool {
  public:

@@ -43,7 +43,12 @@ CREATE TABLE meta(name TEXT PRIMARY KEY, value INT NOT NULL) STRICT, WITHOUT ROW
 INSERT INTO meta VALUES('generation', 0);
 )sql";
 
-constexpr std::array<store::Migration, 2> kMigrations = {{{1, kSchema1, false}, {2, kSchema2, false}}};
+// Records below it were stored before log.flags told whether their texts stand in the line as they are (kJoined).
+constexpr const char* kSchema3 = R"sql(
+INSERT INTO meta VALUES('joined_from', (SELECT coalesce(max(id) + 1, 0) FROM log));
+)sql";
+
+constexpr std::array<store::Migration, 3> kMigrations = {{{1, kSchema1, false}, {2, kSchema2, false}, {3, kSchema3, false}}};
 
 class Writer {
  public:

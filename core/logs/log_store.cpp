@@ -83,6 +83,19 @@ std::int64_t LogStore::generation() const { return std::max<std::int64_t>(0, m_s
 std::uint64_t LogStore::size() const { return m_state->now()->live.size(); }
 IdSet LogStore::universe() const { return m_state->now()->live; }
 
+Result<std::shared_ptr<const store::BlockDictionary>> LogStore::State::dictionary(std::int64_t codec) const {
+  if (codec < kDictCodec) return std::shared_ptr<const store::BlockDictionary>();
+  auto& known = dictionaries[codec - kDictCodec];
+  if (!known) {
+    RETORT_TRY(auto read, db.prepare("SELECT b FROM dict WHERE id=?"));
+    read.bind(1, codec - kDictCodec);
+    RETORT_TRY(const bool there, read.step());
+    if (!there) return Error{"logs.block.dictionary", "The dictionary of a block is missing", "dictionary " + std::to_string(codec - kDictCodec), {}, "Import the sources again.", {}, {}};
+    RETORT_TRY(known, store::BlockDictionary::create(std::string(read.blob(0))));
+  }
+  return known;
+}
+
 Result<LogStore::State::Block> LogStore::State::block(std::int64_t id, bool keep) const {
   {
     std::lock_guard lock(cacheMutex);
@@ -94,7 +107,7 @@ Result<LogStore::State::Block> LogStore::State::block(std::int64_t id, bool keep
   }
   std::string frame;
   std::uint64_t rawLength = 0;
-  std::shared_ptr<const store::BlockDictionary> dictionary;
+  std::shared_ptr<const store::BlockDictionary> packedWith;
   {
     std::lock_guard lock(dbMutex);
     RETORT_TRY(auto query, db.prepare("SELECT raw_len,b,codec FROM blk WHERE id=?"));
@@ -103,19 +116,9 @@ Result<LogStore::State::Block> LogStore::State::block(std::int64_t id, bool keep
     if (!found) return Error{"logs.block.missing", "A block of records is missing", "block " + std::to_string(id), {}, "Import the sources again.", {}, {}};
     rawLength = static_cast<std::uint64_t>(query.integer(0));
     frame = query.blob(1);
-    if (query.integer(2) >= kDictCodec) {
-      auto& known = dictionaries[query.integer(2) - kDictCodec];
-      if (!known) {
-        RETORT_TRY(auto read, db.prepare("SELECT b FROM dict WHERE id=?"));
-        read.bind(1, query.integer(2) - kDictCodec);
-        RETORT_TRY(const bool there, read.step());
-        if (!there) return Error{"logs.block.dictionary", "The dictionary of a block is missing", "block " + std::to_string(id), {}, "Import the sources again.", {}, {}};
-        RETORT_TRY(known, store::BlockDictionary::create(std::string(read.blob(0))));
-      }
-      dictionary = known;
-    }
+    RETORT_TRY(packedWith, dictionary(query.integer(2)));
   }
-  RETORT_TRY(auto raw, store::decodeBlock(frame, rawLength, dictionary.get()));
+  RETORT_TRY(auto raw, store::decodeBlock(frame, rawLength, packedWith.get()));
   auto shared = std::make_shared<const std::string>(std::move(raw));
   if (!keep) return shared;
   std::lock_guard lock(cacheMutex);
@@ -243,6 +246,7 @@ Status LogStore::State::forEach(const IdSet& candidates, std::stop_token stop, c
 }
 
 Result<IdSet> LogStore::State::scan(const IdSet& candidates, const FilterNode& test, std::stop_token stop, const ProgressFn& progress) const {
+  if (test.isBuiltIn && test.field == "@text") return textMatches(candidates, test, stop, progress);
   Filter alone;
   alone.root = test;
   RETORT_TRY(const auto matcher, RecordMatcher::create(alone));
@@ -362,22 +366,6 @@ Status LogStore::forEachCall(const IdSet& ids, std::stop_token stop, const std::
     }
     call.record.id = id;
     return visit(id, call, parts.line);
-  });
-}
-
-Status LogStore::forEachLine(const IdSet& ids, std::stop_token stop, const std::function<bool(std::string_view)>& skip, bool isRaw,
-                             const std::function<Result<bool>(std::uint32_t, Call*, std::string_view)>& visit) const {
-  LineParser parser;
-  Call call;
-  const auto snapshot = m_state->now();
-  return m_state->forEach(ids & snapshot->live, stop, [&](std::uint32_t id, const State::Parts& parts) -> Result<bool> {
-    // A body beside the line may hold what the line does not.
-    if (skip(parts.line) && parts.spills.empty()) return true;
-    if (isRaw) return visit(id, nullptr, parts.line);
-    ParseReject why{};
-    const bool isGood = State::parseCall(parts, parser, call, why);
-    call.record.id = id;
-    return visit(id, isGood ? &call : nullptr, parts.line);
   });
 }
 

@@ -21,6 +21,9 @@
 namespace retort::logs {
 
 struct Call;
+struct SearchHit;
+struct SearchSummary;
+struct TextScan;
 struct Snapshot;
 class DerivedFields;
 
@@ -105,10 +108,8 @@ class LogStore {
   /// Lines that cannot be read are passed over and counted in `unreadable`.
   Status forEachCall(const IdSet& ids, std::stop_token stop, const std::function<Result<bool>(std::uint32_t id, Call& call, std::string_view line)>& visit,
                      std::uint64_t* unreadable = nullptr) const;
-  /// The same with a look at the line first: where `skip` says true it is not even parsed. `isRaw`: never parsed, `call` is null; it is
-  /// also null for a line that cannot be read.
-  Status forEachLine(const IdSet& ids, std::stop_token stop, const std::function<bool(std::string_view line)>& skip, bool isRaw,
-                     const std::function<Result<bool>(std::uint32_t id, Call* call, std::string_view line)>& visit) const;
+  /// Looks through the texts of `ids` on all cores (logs/text_scan.h); hits come in ascending order, on this thread. Error: filter.regex.
+  Result<SearchSummary> scanText(const IdSet& ids, const TextScan& scan, const std::function<bool(const SearchHit&)>& hit, std::stop_token stop = {}, const ProgressFn& progress = {}) const;
   /// Bodies that lay outside the record and were found: path as logged, bytes.
   Result<std::vector<std::pair<std::string, std::string>>> spilledBodies(std::uint32_t id) const;
   /// The stored 16-byte request keys, in the order of `ids`.

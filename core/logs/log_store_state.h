@@ -46,6 +46,8 @@ struct LogStore::State {
     std::lock_guard lock(snapshotMutex);
     return snapshot;
   }
+  /// That of blk.codec, or null; with dbMutex.
+  Result<std::shared_ptr<const store::BlockDictionary>> dictionary(std::int64_t codec) const;
   /// Unpacks a block; `keep` puts it into the cache (a scan over all would only push others out).
   Result<Block> block(std::int64_t id, bool keep = true) const;
   Result<std::string> bytes(const Place& place, const Block& hint = {}, std::int64_t hintId = -1) const;
@@ -57,6 +59,9 @@ struct LogStore::State {
   Status forEach(const IdSet& candidates, std::stop_token stop, const std::function<Result<bool>(std::uint32_t id, const Parts& parts)>& visit) const;
   Result<IdSet> highValue(std::int64_t key, std::string_view value) const;
   Result<IdSet> scan(const IdSet& candidates, const FilterNode& test, std::stop_token stop, const ProgressFn& progress) const;
+  Result<SearchSummary> scanText(const IdSet& ids, const TextScan& scan, const std::function<bool(const SearchHit&)>& hit, std::stop_token stop, const ProgressFn& progress) const;
+  /// Of a test of @text.
+  Result<IdSet> textMatches(const IdSet& candidates, const FilterNode& test, std::stop_token stop, const ProgressFn& progress) const;
   [[nodiscard]] EvalContext context(const Snapshot& s, std::stop_token stop, const ProgressFn& progress) const;
   Result<IdSet> select(const Snapshot& s, const Filter& filter, std::stop_token stop, const ProgressFn& progress) const;
   Result<Facet> facet(const Snapshot& s, const SnapshotKey& key, const IdSet& among, std::size_t limit) const;

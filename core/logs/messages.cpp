@@ -33,10 +33,10 @@ void addImage(Call& call, Message& message, std::string_view format, std::string
 std::string resultText(Call& call, const Maybe& content) {
   std::string text;
   if (const auto plain = str(content)) return std::string(*plain);
-  if (dom::isObject(content)) return dom::minified(content);
+  if (dom::isObject(content)) return textOfJson(call, content);
   dom::forEach(content, [&](const Maybe& block) {
     if (const auto plain = str(get(block, "text"))) appendText(text, *plain);
-    else if (const auto json = get(block, "json")) appendText(text, dom::minified(json));
+    else if (const auto json = get(block, "json")) appendText(text, textOfJson(call, json));
     else if (get(block, "image") || get(block, "source")) call.record.flags |= kImages;
     else if (const auto bare = str(block)) appendText(text, *bare);
   });
@@ -51,7 +51,7 @@ void addTypedBlock(Call& call, Message& message, std::vector<Message>& results, 
     appendText(message.reasoning, strOr(get(block, "thinking"), strOr(get(block, "text"), strOr(get(block, "content")))));
   } else if (type == "tool_call") {
     const auto arguments = get(block, "arguments");
-    message.toolCalls.push_back({std::string(strOr(get(block, "id"))), std::string(strOr(get(block, "name"))), str(arguments) ? std::string(*str(arguments)) : dom::minified(arguments)});
+    message.toolCalls.push_back({std::string(strOr(get(block, "id"))), std::string(strOr(get(block, "name"))), str(arguments) ? std::string(*str(arguments)) : textOfJson(call, arguments)});
   } else if (type == "tool_call_response") {
     Message result;
     result.role = "tool";
@@ -60,7 +60,7 @@ void addTypedBlock(Call& call, Message& message, std::vector<Message>& results, 
     result.text = resultText(call, response);
     results.push_back(std::move(result));
   } else if (type == "tool_use") {
-    message.toolCalls.push_back({std::string(strOr(get(block, "id"))), std::string(strOr(get(block, "name"))), dom::minified(get(block, "input"))});
+    message.toolCalls.push_back({std::string(strOr(get(block, "id"))), std::string(strOr(get(block, "name"))), textOfJson(call, get(block, "input"))});
   } else if (type == "tool_result") {
     Message result;
     result.role = "tool";
@@ -88,7 +88,7 @@ void addTypedBlock(Call& call, Message& message, std::vector<Message>& results, 
 void addConverseBlock(Call& call, Message& message, std::vector<Message>& results, const Maybe& block) {
   if (const auto text = str(get(block, "text"))) return appendText(message.text, *text);
   if (const auto use = get(block, "toolUse")) {
-    message.toolCalls.push_back({std::string(strOr(get(use, "toolUseId"))), std::string(strOr(get(use, "name"))), dom::minified(get(use, "input"))});
+    message.toolCalls.push_back({std::string(strOr(get(use, "toolUseId"))), std::string(strOr(get(use, "name"))), textOfJson(call, get(use, "input"))});
   } else if (const auto answer = get(block, "toolResult")) {
     Message result;
     result.role = "tool";
@@ -143,6 +143,11 @@ bool addResponseItem(Call& call, const Maybe& source) {
 
 }  // namespace
 
+std::string textOfJson(Call& call, const Maybe& value) {
+  if (value && dom::hasReal(*value)) call.record.flags |= kJoined;
+  return dom::minified(value);
+}
+
 void appendMessage(Call& call, const Maybe& outer, std::string_view defaultRole) {
   const auto kwargs = get(outer, "kwargs");
   const auto source = dom::isObject(kwargs) ? kwargs : outer;
@@ -166,7 +171,7 @@ void appendMessage(Call& call, const Maybe& outer, std::string_view defaultRole)
     const auto holder = dom::isObject(function) ? function : item;
     const auto arguments = get(holder, "arguments") ? get(holder, "arguments") : get(holder, "args");
     message.toolCalls.push_back({std::string(strOr(get(item, "id"))), std::string(strOr(get(holder, "name"))),
-                                 str(arguments) ? std::string(*str(arguments)) : dom::minified(arguments)});
+                                 str(arguments) ? std::string(*str(arguments)) : textOfJson(call, arguments)});
   });
   if (const auto legacy = get(source, "function_call"); dom::isObject(legacy) && message.toolCalls.empty())
     message.toolCalls.push_back({{}, std::string(strOr(get(legacy, "name"))), std::string(strOr(get(legacy, "arguments")))});

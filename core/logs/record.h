@@ -24,9 +24,10 @@ enum Flag : std::uint32_t {
   kUuid = 1u << 8,           ///< the request id is a UUID (internal: tells how to print it)
   kGolden = 1u << 9,         ///< a labelled example, from a prompt file
   kNoAnswer = 1u << 10,      ///< no answer was logged
+  kJoined = 1u << 11,        ///< some of its text does not stand in the line as it is: chunks of a stream, numbers spelled anew (internal)
 };
 
-/// The words of `@flags` (kUuid has none).
+/// The words of `@flags` (kUuid and kJoined have none).
 [[nodiscard]] std::string_view flagWord(Flag flag);
 [[nodiscard]] std::vector<std::string_view> flagWords(std::uint32_t flags);
 

@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "logs/filter.h"
 #include "logs/log_store.h"
+#include "logs/text_scan.h"
 
 namespace retort::logs {
 
@@ -17,18 +18,10 @@ struct SearchOptions {
   bool isRegex = false;            ///< PCRE2 with limits; else plain text, case-sensitive
   bool isRaw = false;              ///< in the source lines instead of the decoded texts
 };
-struct SearchHit {
-  std::uint32_t id = 0;
-  std::string before, match, after;   ///< about 60 characters on either side; line breaks as they are
-};
-struct SearchSummary {
-  std::uint64_t searched = 0, hits = 0, unreadable = 0;
-};
-
 /// Calls `hit` for each record of the filter that contains `pattern`, in ascending order, with its first place; it returns false to stop.
 /// Errors: filter.regex, logs.search.empty.
 Result<SearchSummary> searchText(const LogStore& store, const Filter& filter, std::string_view pattern, const SearchOptions& options,
-                                 const std::function<bool(const SearchHit&)>& hit, std::stop_token stop = {}, const ProgressFn& progress = {});
+                                 const OnHit& hit, std::stop_token stop = {}, const ProgressFn& progress = {});
 
 /// "/…/" is a regular expression, anything else plain text; "\/" at the start means a slash.
 [[nodiscard]] SearchOptions searchOptionsOf(std::string_view typed, std::string& pattern);

@@ -199,6 +199,7 @@ bool looksLikeStream(const Maybe& array, dom::ParserPool& pool) {
 }
 
 void joinStream(Call& call, const Maybe& array, dom::ParserPool& pool) {
+  call.record.flags |= kJoined;
   const auto begin = chunkObject(dom::first(array), pool);
   if (dom::isObject(begin) && !isChunk(begin)) return parseResponseBody(call, begin, pool);  // a whole response in an array of one
   // The envelope's counts come first; a stream's own counts only fill what is unknown.

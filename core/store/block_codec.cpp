@@ -88,19 +88,28 @@ std::uint32_t blockChecksum(std::string_view frame) {
   return sum;
 }
 
-Result<std::string> decodeBlock(std::string_view frame, std::uint64_t rawLength, const BlockDictionary* dictionary) {
+Status decodeBlockInto(std::string_view frame, std::uint64_t rawLength, const BlockDictionary* dictionary, std::string& buffer, std::string_view& raw) {
   const auto damaged = [](std::string why) {
     return Error{"store.block.damaged", "A block of records cannot be read", {}, std::move(why), "Import its sources again.", {}, {}};
   };
   if (rawLength > (256u << 20)) return damaged("its length is impossible");
   if (ZSTD_getFrameContentSize(frame.data(), frame.size()) != rawLength) return damaged("its length differs from what was stored");
-  std::string raw(rawLength, '\0');
+  if (buffer.size() < rawLength + kBlockPadding) buffer.resize(rawLength + kBlockPadding);
   static thread_local std::unique_ptr<ZSTD_DCtx, std::size_t (*)(ZSTD_DCtx*)> context(ZSTD_createDCtx(), ZSTD_freeDCtx);
-  const std::size_t size = dictionary ? ZSTD_decompress_usingDDict(context.get(), raw.data(), raw.size(), frame.data(), frame.size(), static_cast<const ZSTD_DDict*>(dictionary->m_decoder))
-                                      : ZSTD_decompressDCtx(context.get(), raw.data(), raw.size(), frame.data(), frame.size());
+  const std::size_t size = dictionary ? ZSTD_decompress_usingDDict(context.get(), buffer.data(), rawLength, frame.data(), frame.size(), static_cast<const ZSTD_DDict*>(dictionary->m_decoder))
+                                      : ZSTD_decompressDCtx(context.get(), buffer.data(), rawLength, frame.data(), frame.size());
   if (ZSTD_isError(size)) return damaged(ZSTD_getErrorName(size));
   if (size != rawLength) return damaged("it is shorter than what was stored");
-  return raw;
+  raw = std::string_view(buffer).substr(0, rawLength);
+  return {};
+}
+
+Result<std::string> decodeBlock(std::string_view frame, std::uint64_t rawLength, const BlockDictionary* dictionary) {
+  std::string buffer;
+  std::string_view raw;
+  RETORT_CHECK(decodeBlockInto(frame, rawLength, dictionary, buffer, raw));
+  buffer.resize(rawLength);
+  return buffer;
 }
 
 }  // namespace retort::store

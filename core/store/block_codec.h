@@ -21,7 +21,7 @@ class BlockDictionary {
 
  private:
   friend class BlockEncoder;
-  friend Result<std::string> decodeBlock(std::string_view, std::uint64_t, const BlockDictionary*);
+  friend Status decodeBlockInto(std::string_view, std::uint64_t, const BlockDictionary*, std::string&, std::string_view&);
   BlockDictionary() = default;
   std::string m_bytes;
   void* m_decoder = nullptr;
@@ -49,5 +49,8 @@ class BlockEncoder {
 
 /// Raw bytes of a frame. Error "store.block.damaged" unless it holds exactly `rawLength` bytes (at most 256 MiB) and its checksum fits.
 Result<std::string> decodeBlock(std::string_view frame, std::uint64_t rawLength, const BlockDictionary* dictionary = nullptr);
+/// The same into a buffer that grows and is kept: `raw` is its first rawLength bytes, and kBlockPadding readable bytes follow.
+inline constexpr std::size_t kBlockPadding = 64;
+Status decodeBlockInto(std::string_view frame, std::uint64_t rawLength, const BlockDictionary* dictionary, std::string& buffer, std::string_view& raw);
 
 }  // namespace retort::store

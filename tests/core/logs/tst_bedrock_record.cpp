@@ -82,7 +82,7 @@ void TstBedrockRecord::converseWhole() {
   QCOMPARE(*r.latencyMs, std::int64_t(412));
   QVERIFY(!r.ttftMs);
   QCOMPARE(r.turns, 2);
-  QCOMPARE(r.flags, std::uint32_t(kUuid));
+  QCOMPARE(r.flags, std::uint32_t(kUuid | kJoined));   // a JSON value in it holds a number with a fraction
   QCOMPARE(r.metadata.size(), std::size_t(3));
   QCOMPARE(*r.metadataValue("tag#1,x"), std::string("a,b"));
   QCOMPARE(*r.metadataValue("empty"), std::string());
