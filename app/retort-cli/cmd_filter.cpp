@@ -1,5 +1,6 @@
-// `filter explain`: a filter in words, as canonical text and as Bedrock's JSON, or why it does not fit there.
+// `filter explain`: a filter in words, as canonical text, as Bedrock's JSON and as SQL, or why it does not fit there.
 #include "app/retort-cli/filter_arg.h"
+#include "logs/remote_source.h"
 
 namespace retort::cli {
 namespace {
@@ -21,11 +22,18 @@ int explain(Context& context, const Args& args) {
   context.print("Text:     " + json["text"].get<std::string>());
   context.print("Bedrock:  " + (bedrock.ok() ? dumpJson(*bedrock) : bedrock.error().text()));
   for (const auto& part : json["beyond_bedrock"]) context.print("  beyond it: " + part["clause"].get<std::string>() + " (" + part["why"].get<std::string>() + ")");
+  if (args.has("--sql")) {
+    const auto engine = logs::parseEngine(args.get("--sql"));
+    if (!engine.ok()) return context.fail(engine.error()), int(wrongUsage);
+    json["sql"] = logs::explainFor(*engine, *filter);
+    context.print("SQL of " + args.get("--sql") + ", over Bedrock logs as JSON lines:\n" + json["sql"].get<std::string>());
+  }
   context.printJson(json);
   return done;
 }
 
-const Registration r{{"filter", "explain", "filter explain FILTER | --bedrock FILE", "Says a filter in words, in canonical form and as Bedrock's JSON.", {kBedrockOption}, explain}};
+const Registration r{{"filter", "explain", "filter explain FILTER | --bedrock FILE [--sql duckdb|athena|clickhouse]", "Says a filter in words, in canonical form, as Bedrock's JSON and as SQL.",
+                     {kBedrockOption, {"--sql", "ENGINE", "the query that logs import --from sends: duckdb, athena or clickhouse"}}, explain}};
 
 }  // namespace
 }  // namespace retort::cli

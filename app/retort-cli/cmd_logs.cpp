@@ -3,9 +3,11 @@
 
 #include "app/retort-cli/cli.h"
 #include "app/retort-cli/filter_arg.h"
-#include "base/clock.h"
+#include "app/retort-cli/remote_arg.h"
+#include "app/retort-cli/rows.h"
 #include "base/format.h"
 #include "logs/log_store.h"
+#include "logs/remote_import.h"
 #include "logs/sample.h"
 
 namespace retort::cli {
@@ -24,6 +26,7 @@ bool usesLate(const logs::FilterNode& node) {
 
 int count(Context& context, const Args& args) {
   if (args.positional().size() > 1) return context.usage("logs count takes one filter; put it in quotes");
+  if (args.has("--from")) return countIn(context, args);
   auto filter = filterArgument(args, 0);
   if (!filter.ok()) return failFilter(context, filter.error());
   const auto store = openStore(context);
@@ -42,16 +45,6 @@ int count(Context& context, const Args& args) {
   return done;
 }
 
-Json optionalJson(const std::optional<std::int64_t>& value) { return value ? Json(*value) : Json(nullptr); }
-
-Json rowJson(const logs::Row& row) {
-  Json flags = Json::array();
-  for (const auto word : logs::flagWords(row.flags)) flags.push_back(word);
-  return {{"id", row.id}, {"request_id", row.requestId}, {"time", row.timeUs ? Json(isoUtc(*row.timeUs)) : Json(nullptr)}, {"model", row.model},
-          {"operation", row.operation}, {"status", row.status}, {"stop", row.stop}, {"input_tokens", optionalJson(row.inputTokens)},
-          {"output_tokens", optionalJson(row.outputTokens)}, {"latency_ms", optionalJson(row.latencyMs)}, {"turns", row.turns}, {"flags", flags}, {"preview", row.preview}};
-}
-
 /// --sample N [--stratify KEY] [--seed S]: a drawing of the ids, ascending.
 Result<std::vector<std::uint32_t>> sampleOption(const logs::LogStore& store, const Args& args, const std::vector<std::uint32_t>& ids) {
   if (!args.has("--sample")) return ids;
@@ -62,6 +55,7 @@ Result<std::vector<std::uint32_t>> sampleOption(const logs::LogStore& store, con
 
 int list(Context& context, const Args& args) {
   if (args.positional().size() > 1) return context.usage("logs list takes one filter; put it in quotes");
+  if (args.has("--from")) return listIn(context, args);
   const auto filter = filterArgument(args, 0);
   if (!filter.ok()) return failFilter(context, filter.error());
   const auto after = args.integer("--after", -1), limit = args.integer("--limit", 50);
@@ -80,8 +74,7 @@ int list(Context& context, const Args& args) {
   if (!rows.ok()) return context.fail(rows.error());
   Json records = Json::array();
   for (const auto& row : *rows) {
-    context.print(std::to_string(row.id) + "  " + (row.timeUs ? isoUtc(*row.timeUs) : std::string("no time             ")) + "  " + row.model + "  " + row.status + "  " +
-                  (row.inputTokens ? std::to_string(*row.inputTokens) : std::string("?")) + "+" + (row.outputTokens ? std::to_string(*row.outputTokens) : std::string("?")) + "  " + shown(row.preview));
+    context.print(std::to_string(row.id) + "  " + rowText(row));
     if (context.json) records.push_back(rowJson(row));
   }
   context.printJson({{"of", total}, {"records", records}});
@@ -112,19 +105,25 @@ int show(Context& context, const Args& args) {
   }
   const auto record = (*store)->record(*id);
   if (!record.ok()) return context.fail(record.error());
-  const Json json = record->toJson();
+  const auto origin = logs::originOf(context.workspace()->logsDb(), *id);
+  if (!origin.ok()) return context.fail(origin.error());
+  Json json = record->toJson();
   for (const auto& [name, value] : json.items()) {
     if (name == "messages" || name == "answer" || name == "tools") continue;
     if (!value.is_null() && value != "" && !(value.is_structured() && value.empty())) context.print(name + ": " + (value.is_string() ? value.get<std::string>() : dumpJson(value)));
   }
   for (const auto& message : record->messages) context.print("\n[" + message.value("role", "") + "]\n" + logs::messageText(message));
   if (!record->answer.is_null()) context.print("\n[answer]\n" + logs::messageText(record->answer));
+  context.print("\nfrom " + origin->value("path", ""));
+  if (const auto query = origin->find("query"); query != origin->end()) context.print("pulled at " + query->value("at", "") + ", result " + query->value("sha256", "") + ", by\n" + query->value("sql", ""));
+  json["origin"] = *origin;
   context.printJson(json);
   return done;
 }
 
 int facets(Context& context, const Args& args) {
   if (args.positional().size() > 1) return context.usage("logs facets takes one filter; put it in quotes");
+  if (args.has("--from")) return facetsIn(context, args);
   const auto filter = filterArgument(args, 0);
   if (!filter.ok()) return failFilter(context, filter.error());
   const auto limit = args.integer("--limit", 20);
@@ -135,14 +134,7 @@ int facets(Context& context, const Args& args) {
   if (!all.ok()) return context.fail(all.error());
   Json json = Json::array();
   for (const auto& facet : *all) {
-    Json values = Json::array();
-    context.print(facet.key + (facet.isSampled ? " (~ from a sample)" : "") + ": " + formatCount(static_cast<std::int64_t>(facet.distinct)) + " values");
-    for (const auto& value : facet.values) {
-      context.print("  " + formatCount(static_cast<std::int64_t>(value.count)) + "  " + shown(value.value));
-      values.push_back({{"value", value.value}, {"count", value.count}});
-    }
-    if (facet.missing > 0) context.print("  " + formatCount(static_cast<std::int64_t>(facet.missing)) + "  (missing)");
-    json.push_back({{"key", facet.key}, {"values", values}, {"distinct", facet.distinct}, {"missing", facet.missing}, {"sampled", facet.isSampled}});
+    json.push_back(printFacet(context, facet));
   }
   context.printJson({{"facets", json}});
   return done;
@@ -172,12 +164,12 @@ int rejects(Context& context, const Args& args) {
 }
 
 const OptionSpec kLimit{"--limit", "N", "at most so many"};
-const Registration r2{{"logs", "count", "logs count [FILTER]", "Counts records.", {kBedrockOption}, count}};
-const Registration r3{{"logs", "list", "logs list [FILTER] [--after ID] [--limit N] [--sample N [--stratify KEY] [--seed S]]", "Lists records in order of import.",
-                       {kBedrockOption, {"--after", "ID", "only ids above this one"}, kLimit, {"--sample", "N", "a random sample of so many"}, {"--stratify", "KEY", "as many of each value of the key, as far as there are"}, {"--seed", "S", "seed of the sample (1)"}}, list}};
+const Registration r2{{"logs", "count", "logs count [FILTER] [--from SOURCE]", "Counts records: imported ones, or in a store where they are.", withRemote({kBedrockOption}), count}};
+const Registration r3{{"logs", "list", "logs list [FILTER] [--after ID] [--limit N] [--sample N [--stratify KEY] [--seed S]] [--from SOURCE]", "Lists records in order of import, or the first ones of a store.",
+                       withRemote({kBedrockOption, {"--after", "ID", "only ids above this one"}, kLimit, {"--sample", "N", "a random sample of so many"}, {"--stratify", "KEY", "as many of each value of the key, as far as there are"}, {"--seed", "S", "seed of the sample (1)"}}), list}};
 const Registration r4{{"logs", "show", "logs show ID [--raw]", "Shows one record: id of the list, or request id.", {{"--raw", "", "the source line, byte for byte"}}, show}};
-const Registration r5{{"logs", "facets", "logs facets [FILTER] [--key K]… [--limit N]", "Counts the values of metadata keys and built-in fields.",
-                       {kBedrockOption, {"--key", "K", "this key only; may be repeated"}, kLimit}, facets}};
+const Registration r5{{"logs", "facets", "logs facets [FILTER] [--key K]… [--limit N] [--from SOURCE]", "Counts the values of metadata keys and built-in fields.",
+                       withRemote({kBedrockOption, {"--key", "K", "this key only; may be repeated"}, kLimit}), facets}};
 const Registration r6{{"logs", "rejects", "logs rejects [--after ID] [--limit N]", "Lists the lines that were not taken, and why.", {{"--after", "ID", "only rejects behind this one"}, kLimit}, rejects}};
 
 }  // namespace

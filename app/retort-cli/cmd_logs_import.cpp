@@ -3,10 +3,10 @@
 
 #include "app/retort-cli/cli.h"
 #include "app/retort-cli/filter_arg.h"
-#include "base/clock.h"
+#include "app/retort-cli/read_rules_arg.h"
+#include "app/retort-cli/remote_arg.h"
 #include "base/format.h"
 #include "base/paths.h"
-#include "logs/field_map.h"
 #include "logs/format.h"
 #include "logs/importer.h"
 #include "logs/log_store.h"
@@ -15,37 +15,10 @@
 namespace retort::cli {
 namespace {
 
-Result<std::optional<std::int64_t>> timeOption(const std::string& text, std::string_view option) {
-  if (text.empty()) return std::optional<std::int64_t>();
-  const auto time = parseIsoTime(text);
-  if (!time) return Error{"cli.argument.time", "The option " + std::string(option) + " needs a time", {}, "\"" + shown(text) + "\" is none", "Write it as 2025-01-31 or 2025-01-31T12:00:00Z.", {}, {}};
-  return std::optional(*time);
-}
-
-/// Maps and names of models: the workspace's and the shipped ones. `mapFile` forces one, and the workspace remembers it.
-Status addReadRules(const Workspace& workspace, const std::string& format, const std::string& mapFile, logs::ImportOptions& options) {
-  RETORT_TRY(const auto resources, resourcesFolder());
-  const auto mapFolder = workspace.root() / "maps";
-  options.read.format = format;
-  if (!format.empty()) options.readRules = "format " + format;
-  if (!mapFile.empty()) {
-    RETORT_TRY(auto forced, logs::FieldMap::load(mapFile));
-    RETORT_CHECK(logs::rememberMap(mapFolder, mapFile));
-    options.readRules = "map " + forced.hash();
-    RETORT_TRY(auto maps, logs::FieldMaps::load(mapFolder, resources / "maps"));
-    maps.force(std::move(forced));
-    options.read.maps = std::make_shared<logs::FieldMaps>(std::move(maps));
-  } else {
-    RETORT_TRY(auto maps, logs::FieldMaps::load(mapFolder, resources / "maps"));
-    options.read.maps = std::make_shared<logs::FieldMaps>(std::move(maps));
-  }
-  RETORT_TRY(auto aliases, logs::ModelAliases::load(logs::aliasFileOf(workspace.root()), resources / "model-aliases.json"));
-  options.read.aliases = std::make_shared<logs::ModelAliases>(std::move(aliases));
-  return {};
-}
-
 int import(Context& context, const Args& args) {
-  if (args.positional().empty()) return context.usage("logs import needs a file, a folder or s3://BUCKET/PREFIX");
+  const bool isRemote = args.has("--from");
+  if (isRemote && !args.positional().empty()) return context.usage("logs import reads files or --from a store, not both at once");
+  if (!isRemote && args.positional().empty()) return context.usage("logs import needs a file, a folder or s3://BUCKET/PREFIX, or --from a store that is queried in place");
   logs::ImportOptions options;
   for (const auto& path : args.positional()) options.sources.emplace_back(path);
   const auto where = logs::parseFilter(args.get("--where"));
@@ -65,7 +38,8 @@ int import(Context& context, const Args& args) {
   if (!workspace.ok()) return context.fail(workspace.error());
   if (const auto writable = workspace->requireWritable(); !writable.ok()) return context.fail(writable.error());
   if (const auto rules = addReadRules(*workspace, args.get("--format"), args.get("--map"), options); !rules.ok()) return context.fail(rules.error());
-  const auto summary = logs::importLogs(workspace->logsDb(), options, context.stop, context.progress());
+  std::optional<logs::RemoteQuery> query;
+  const auto summary = isRemote ? importFrom(context, args, *workspace, options, query) : logs::importLogs(workspace->logsDb(), options, context.stop, context.progress());
   if (!summary.ok()) return context.fail(summary.error());
   for (const auto& note : summary->notes) context.note(note);
   context.print(formatCount(summary->lines) + " lines of " + formatCount(summary->files) + " files" + (summary->format().empty() ? std::string() : " (" + summary->format() + (summary->isGuessed() ? ", a guess" : "") + ")") + ": " +
@@ -75,7 +49,12 @@ int import(Context& context, const Args& args) {
   if (summary->unchangedFiles > 0) context.print(formatCount(summary->unchangedFiles) + " files had been imported before and are unchanged");
   if (summary->remapped > 0) context.print(formatCount(summary->remapped) + " stored records have another model name by the edited table");
   if (summary->rejected > 0) context.note("Rejected lines: retort-cli logs rejects");
-  context.printJson(summary->toJson());
+  Json json = summary->toJson();
+  if (query) {
+    context.print("Pulled " + formatCount(query->pulled) + " records (" + formatBytes(static_cast<std::uint64_t>(query->bytes)) + ") with query " + query->id + costText(query->cost));
+    json["query"] = query->toJson();
+  }
+  context.printJson(json);
   return summary->rejected > 0 ? int(someRejected) : int(done);
 }
 
@@ -136,11 +115,11 @@ Result<Json> importJob(JobContext& context) {
   return summary.toJson();
 }
 
-const Registration r1{{"logs", "import", "logs import PATH|s3://BUCKET/PREFIX… [--format F] [--map FILE] [--since T] [--until T] [--where FILTER]",
+const Registration r1{{"logs", "import", "logs import PATH|s3://BUCKET/PREFIX…|--from SOURCE [--format F] [--map FILE] [--since T] [--until T] [--where FILTER]",
                        "Imports logs of any known format; continues where it stopped.",
-                       {{"--format", "F", "read as this format; else recognised by content"}, {"--map", "FILE", "JSON paths of an unknown format; remembered in the workspace"},
+                       withRemote({{"--format", "F", "read as this format; else recognised by content"}, {"--map", "FILE", "JSON paths of an unknown format; remembered in the workspace"},
                         {"--since", "T", "only records from this time on; of object storage only such hour folders are opened"}, {"--until", "T", "only records before this time"},
-                        {"--where", "FILTER", "only records that match"}, {"--workers", "N", "parse threads; else one fewer than cores, at least two where there are two"}}, import}};
+                        {"--where", "FILTER", "only records that match"}, {"--workers", "N", "parse threads; else one fewer than cores, at least two where there are two"}}), import}};
 const Registration r2{{"logs", "models", "logs models [--set ID=MODEL]…", "Lists model ids as logged and what they are called; names one.", {{"--set", "ID=MODEL", "a name in the workspace's table; a final * in ID stands for any rest"}}, models}};
 const JobRegistration j1("import", importJob);
 

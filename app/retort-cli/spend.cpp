@@ -34,6 +34,11 @@ Status confirm(const Context& context, const Args& args, const std::string& ques
   return {};
 }
 
+Status mayPay(const Context& context, const Args& args, const std::string& what) {
+  if (!hasWord(args) && !hasTerminal()) return Error{"cli.spend.consent", what, {}, "there is no terminal to ask on", "Give --yes.", {}, {}};
+  return confirm(context, args, what + ". Go on?");
+}
+
 Status showNote(const Context& context, const Args& args, const providers::Teacher& teacher) {
   context.note(teacher.name + " (" + teacher.host() + "): " + teacher.note.sentence());
   if (teacher.note.mayTrain == "no" && !args.has("--despite-note"))

@@ -15,6 +15,8 @@ Status mayTest(const Context& context, const Args& args, const providers::Teache
 Status mayAskAtAll(const Context& context, const Args& args, const providers::Teacher& teacher, const std::optional<providers::Price>& price);
 /// Asks on the terminal; without one, or with --yes or a cap, the answer was given already.
 Status confirm(const Context& context, const Args& args, const std::string& question);
+/// The same for what is billed elsewhere; `what` is a sentence without its full stop.
+Status mayPay(const Context& context, const Args& args, const std::string& what);
 /// The teacher's note, before its answers are bought or reused; an answer that may not train a model needs --despite-note.
 Status showNote(const Context& context, const Args& args, const providers::Teacher& teacher);
 

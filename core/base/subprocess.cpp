@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/format.h"
 
 extern char** environ;
 
@@ -102,6 +103,13 @@ int waitFor(pid_t pid) {
 }
 
 }  // namespace
+
+bool isOnPath(std::string_view program) {
+  const char* path = std::getenv("PATH");
+  for (const auto folder : splitView(path ? path : "", ':'))
+    if (!folder.empty() && ::access((std::string(folder) + "/" + std::string(program)).c_str(), X_OK) == 0) return true;
+  return false;
+}
 
 Result<Finished> runCommand(const Command& command, std::string_view input, std::stop_token stop, std::size_t maxOutput) {
   Pipe in, out, err;

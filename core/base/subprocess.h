@@ -28,6 +28,9 @@ struct Finished {
   std::string out, err;            ///< at most `maxOutput` each
 };
 
+/// True when a program of this name lies in a folder of PATH.
+[[nodiscard]] bool isOnPath(std::string_view program);
+
 /// Runs to the end and collects its output; SIGTERM, then SIGKILL, when `stop` is requested.
 Result<Finished> runCommand(const Command& command, std::string_view input = {}, std::stop_token stop = {},
                             std::size_t maxOutput = 64u << 20);

@@ -1,10 +1,8 @@
 // A child process whose output is read as a file.
 #include "logs/duck_source.h"
 
-#include <cstdlib>
 #include <cstring>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/format.h"
 #include "base/subprocess.h"
@@ -12,13 +10,6 @@
 namespace retort::logs {
 
 namespace {
-
-bool isOnPath(std::string_view program) {
-  const char* path = std::getenv("PATH");
-  for (const auto folder : splitView(path ? path : "", ':'))
-    if (!folder.empty() && ::access((std::string(folder) + "/" + std::string(program)).c_str(), X_OK) == 0) return true;
-  return false;
-}
 
 class RowsOfDuckDb : public ByteSource {
  public:

@@ -107,6 +107,20 @@ Maybe JsonPath::find(const Maybe& root, dom::ParserPool& pool) const {
   return at;
 }
 
+std::optional<std::vector<std::string>> JsonPath::members() const {
+  std::vector<std::string> names;
+  for (const auto& step : m_steps) {
+    if (step.isIndex) return std::nullopt;
+    names.push_back(step.member);
+  }
+  return names;
+}
+
+std::vector<JsonPath> FieldMap::pathsOf(std::string_view field) const {
+  const auto found = std::find_if(m_fields.begin(), m_fields.end(), [&](const auto& f) { return f.first == field; });
+  return found == m_fields.end() ? std::vector<JsonPath>() : found->second;
+}
+
 Result<FieldMap> FieldMap::parse(const Json& json, std::string_view where) {
   FieldMap map;
   ObjectReader reader(json, std::string(where));

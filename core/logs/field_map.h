@@ -2,6 +2,7 @@
 #pragma once
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,6 +19,8 @@ class JsonPath {
  public:
   static Result<JsonPath> parse(std::string_view text, std::string_view where);
   [[nodiscard]] dom::Maybe find(const dom::Maybe& root, dom::ParserPool& pool) const;
+  /// Its names, one below the other; nothing for a path that counts elements.
+  [[nodiscard]] std::optional<std::vector<std::string>> members() const;
 
  private:
   struct Step {
@@ -41,6 +44,9 @@ class FieldMap {
   bool read(const Reading& reading) const;
   /// A hash of the map's meaning: records read under another one are read anew.
   [[nodiscard]] const std::string& hash() const { return m_hash; }
+  /// The paths of a field, in order of trial; empty for one that the map does not name.
+  [[nodiscard]] std::vector<JsonPath> pathsOf(std::string_view field) const;
+  [[nodiscard]] const std::vector<std::pair<std::string, JsonPath>>& metadata() const { return m_metadata; }
 
  private:
   std::string m_name, m_words, m_hash;

@@ -72,6 +72,9 @@ Result<Json> filterToBedrock(const Filter& filter);
 /// Every clause that Bedrock cannot say, with the reason; empty when it can say all of it.
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> beyondBedrock(const Filter& filter);
 
+/// The filter without the clauses of a key, so that its facet shows what else could be chosen.
+[[nodiscard]] Filter withoutClausesOf(const Filter& filter, std::string_view name, bool isBuiltIn);
+
 /// The slow and plain test of one record, which the index must agree with. Regular expressions are compiled once.
 class RecordMatcher {
  public:

@@ -348,7 +348,8 @@ Result<ImportSummary> importAll(const std::filesystem::path& logsDb, const Impor
     if (auto place = parseS3(source.string())) remote.push_back(std::move(*place));
     else local.push_back(source);
   }
-  RETORT_TRY(const auto files, listSources(local, stop));
+  RETORT_TRY(auto files, listSources(local, stop));
+  files.insert(files.end(), options.fetched.begin(), options.fetched.end());
   if (stop.stop_requested()) return cancelledError("The import");
   if (files.empty() && remote.empty())
     return Error{"logs.source.empty", "There is nothing to import", {}, "no log file (.json, .jsonl, .gz …) was found", "Name a log file, or a folder that holds some.", {}, {}};

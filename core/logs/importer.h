@@ -13,11 +13,13 @@
 #include "base/result.h"
 #include "logs/filter.h"
 #include "logs/read_rules.h"
+#include "logs/source_list.h"
 
 namespace retort::logs {
 
 struct ImportOptions {
   std::vector<std::filesystem::path> sources;   ///< files, folders (walked in byte order of path), and s3://BUCKET/PREFIX (through the user's aws)
+  std::vector<ListedFile> fetched;              ///< files that stand for something else, whose names they have
   std::optional<std::int64_t> sinceUs, untilUs; ///< half open: since <= time < until; a record without time is filtered
   Filter where;                                 ///< records that do not match are counted as filtered
   int workers = 0;                              ///< parse threads; 0: cores - 1, but 2 on two cores

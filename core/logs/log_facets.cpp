@@ -28,25 +28,6 @@ bool mentions(const FilterNode& node, const std::string& name, bool isBuiltIn) {
   if (node.kind == FilterNode::Kind::test) return node.field == name && node.isBuiltIn == isBuiltIn;
   return std::any_of(node.children.begin(), node.children.end(), [&](const FilterNode& child) { return mentions(child, name, isBuiltIn); });
 }
-/// True for a clause that speaks of this key only.
-bool isOwn(const FilterNode& node, const std::string& name, bool isBuiltIn) {
-  if (node.kind == FilterNode::Kind::test) return node.field == name && node.isBuiltIn == isBuiltIn;
-  return !node.children.empty() && std::all_of(node.children.begin(), node.children.end(), [&](const FilterNode& child) { return isOwn(child, name, isBuiltIn); });
-}
-/// The filter without the clauses of a key, so that its facet shows what else could be chosen.
-Filter without(const Filter& filter, const std::string& name, bool isBuiltIn) {
-  Filter out = filter;
-  if (isOwn(filter.root, name, isBuiltIn)) {
-    out.root = FilterNode{};
-  } else if (filter.root.kind == FilterNode::Kind::andNode) {
-    std::erase_if(out.root.children, [&](const FilterNode& child) { return isOwn(child, name, isBuiltIn); });
-    if (out.root.children.size() == 1) {
-      FilterNode only = std::move(out.root.children[0]);
-      out.root = std::move(only);
-    }
-  }
-  return out;
-}
 
 }  // namespace
 
@@ -164,7 +145,7 @@ Result<std::vector<Facet>> LogStore::facets(const Filter& filter, const std::vec
   for (const auto& key : wanted) {
     if (stop.stop_requested()) return cancelledError("Counting values");
     if (mentions(filter.root, key->name, key->isBuiltIn)) {
-      const auto rest = without(filter, key->name, key->isBuiltIn);
+      const auto rest = withoutClausesOf(filter, key->name, key->isBuiltIn);
       IdSet others;
       if (!rest.matchesAll()) {
         RETORT_TRY(others, m_state->select(*snapshot, rest, stop, {}));

@@ -21,6 +21,8 @@ class ModelAliases {
   Status add(const Json& json, std::string_view where);
   /// The model of an id as logged.
   [[nodiscard]] std::string modelOf(std::string_view raw) const;
+  [[nodiscard]] const std::map<std::string, std::string, std::less<>>& exact() const { return m_exact; }
+  [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& patterns() const { return m_patterns; }   ///< without the *, longest first
   [[nodiscard]] bool isEmpty() const { return m_exact.empty() && m_patterns.empty(); }
 
  private:

@@ -148,9 +148,8 @@ std::string normaliseModel(std::string_view raw) {
   }
   const auto dot = name.find('.');
   if (dot != std::string_view::npos) {
-    static constexpr std::array<std::string_view, 9> kRegions = {"us", "eu", "apac", "global", "us-gov", "jp", "au", "ca", "sa"};
     // "us.amazon.nova": the prefix counts only before "vendor.model"
-    if (name.find('.', dot + 1) != std::string_view::npos && std::find(kRegions.begin(), kRegions.end(), name.substr(0, dot)) != kRegions.end())
+    if (name.find('.', dot + 1) != std::string_view::npos && std::find(std::begin(kModelRegions), std::end(kModelRegions), name.substr(0, dot)) != std::end(kModelRegions))
       name.remove_prefix(dot + 1);
   }
   const auto colon = name.rfind(':');
@@ -162,13 +161,9 @@ std::string normaliseModel(std::string_view raw) {
 
 std::string_view normaliseStop(std::string_view raw) {
   if (raw.empty()) return {};
-  std::string word = lowerAscii(raw);
-  const auto is = [&](std::initializer_list<std::string_view> words) { return std::find(words.begin(), words.end(), word) != words.end(); };
-  if (is({"end_turn", "stop_sequence", "stop", "finish", "complete", "eos", "end_of_text", "stop_criteria_met", "finished"})) return "stop";
-  if (is({"max_tokens", "length", "model_context_window_exceeded", "max_length"})) return "length";
-  if (is({"tool_use", "tool_calls", "tool_call", "function_call"})) return "tool";
-  if (is({"guardrail_intervened", "content_filtered", "content_filter", "error_toxic", "refusal", "rag_query_when_rag_disabled"})) return "filtered";
-  if (is({"malformed_model_output", "malformed_tool_use", "error", "error_limit", "user_cancel"})) return "error";
+  const std::string word = lowerAscii(raw);
+  for (const auto& [known, meaning] : kStopWords)
+    if (known == word) return meaning;
   return "unknown";
 }
 

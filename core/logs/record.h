@@ -71,6 +71,16 @@ struct Record {
 /// All text of the prompt and the answer, as `@text` searches it; messages joined by LF.
 [[nodiscard]] std::string searchableText(const Record& record);
 
+/// What stands before "vendor.model" in the id of an inference profile across regions.
+inline constexpr std::string_view kModelRegions[] = {"us", "eu", "apac", "global", "us-gov", "jp", "au", "ca", "sa"};
+/// Stop reasons in lower case, and what they are normalised to.
+inline constexpr std::pair<std::string_view, std::string_view> kStopWords[] = {
+    {"end_turn", "stop"}, {"stop_sequence", "stop"}, {"stop", "stop"}, {"finish", "stop"}, {"complete", "stop"}, {"eos", "stop"}, {"end_of_text", "stop"},
+    {"stop_criteria_met", "stop"}, {"finished", "stop"}, {"max_tokens", "length"}, {"length", "length"}, {"model_context_window_exceeded", "length"},
+    {"max_length", "length"}, {"tool_use", "tool"}, {"tool_calls", "tool"}, {"tool_call", "tool"}, {"function_call", "tool"}, {"guardrail_intervened", "filtered"},
+    {"content_filtered", "filtered"}, {"content_filter", "filtered"}, {"error_toxic", "filtered"}, {"refusal", "filtered"}, {"rag_query_when_rag_disabled", "filtered"},
+    {"malformed_model_output", "error"}, {"malformed_tool_use", "error"}, {"error", "error"}, {"error_limit", "error"}, {"user_cancel", "error"}};
+
 /// ARN tail without region prefix and context suffix: "arn:…/us.amazon.nova-lite-v1:0" -> "amazon.nova-lite-v1:0". Opaque
 /// profile ids keep their kind: "application-inference-profile/abc".
 [[nodiscard]] std::string normaliseModel(std::string_view raw);

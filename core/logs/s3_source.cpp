@@ -9,7 +9,7 @@
 #include "base/files.h"
 #include "base/format.h"
 #include "base/json.h"
-#include "base/subprocess.h"
+#include "logs/aws_program.h"
 #include "logs/source_list.h"
 
 namespace retort::logs {
@@ -20,26 +20,6 @@ namespace {
 
 constexpr std::int64_t kHour = 3'600'000'000;
 
-Result<Finished> aws(std::vector<std::string> args, std::stop_token stop) {
-  Command command;
-  command.program = "aws";
-  command.args = std::move(args);
-  command.env = {{"AWS_PAGER", ""}};
-  auto finished = runCommand(command, {}, stop, std::size_t(2) << 30);
-  if (stop.stop_requested()) return cancelledError("The import");
-  const auto missing = [&](std::string detail) {
-    return Error{"logs.s3.noaws", "Object storage cannot be read", {}, "the program aws was not found", "Install the AWS command line and sign in with it, or copy the logs here and import the folder.", std::move(detail), {}};
-  };
-  if (!finished.ok()) return missing(finished.error().text());
-  if (finished->exitCode == 127) return missing(finished->err);
-  if (finished->exitCode != 0) {
-    const auto words = trimmed(finished->err);
-    return Error{"logs.s3.failed", "aws could not do its work", join({command.args.begin(), command.args.begin() + 2}, " "), shown(words.empty() ? "it ended with code " + std::to_string(finished->exitCode) : std::string(words)),
-                 "Run the same command in a terminal, or sign in anew.", {}, {}};
-  }
-  return finished;
-}
-
 struct Listing {
   std::vector<std::string> folders;
   std::vector<S3Object> objects;
@@ -48,7 +28,7 @@ struct Listing {
 Result<Listing> list(const S3Place& place, const std::string& prefix, bool isDeep, std::stop_token stop) {
   std::vector<std::string> args = {"s3api", "list-objects-v2", "--bucket", place.bucket, "--prefix", prefix, "--output", "json"};
   if (!isDeep) args.insert(args.end(), {"--delimiter", "/"});
-  RETORT_TRY(const auto finished, aws(std::move(args), stop));
+  RETORT_TRY(const auto finished, runAws(std::move(args), stop));
   Listing listing;
   if (trimmed(finished.out).empty()) return listing;   // nothing there: aws prints nothing
   RETORT_TRY(const auto json, parseJson(finished.out, "the listing of aws"));
@@ -161,7 +141,7 @@ Status fetchS3(const S3Place& place, const std::vector<S3Object>& objects, bool 
       args.insert(args.end(), {"--exclude", "*", "--include", "data/*"});
       for (std::size_t i = at; i < std::min(objects.size(), at + kMostNames); ++i) args.insert(args.end(), {"--include", objects[i].key.substr(parent.size())});
     }
-    RETORT_TRY(const auto finished, aws(std::move(args), stop));
+    RETORT_TRY(const auto finished, runAws(std::move(args), stop));
     (void)finished;
   }
   return {};
