@@ -40,6 +40,12 @@ std::string sqlCall(std::string_view function, std::initializer_list<std::string
   return out + ")";
 }
 
+std::string SqlDialect::below(const std::string& json, const std::vector<std::string>& path) const {
+  std::string out = json;
+  for (const auto& key : path) out = member(out, key);
+  return out;
+}
+
 std::string SqlDialect::number(double value) {
   char text[64];
   if (value == std::floor(value) && std::abs(value) < 1e15) return std::to_string(static_cast<std::int64_t>(value));

@@ -46,6 +46,8 @@ class SqlDialect {
   [[nodiscard]] virtual std::string nothing() const = 0;
   /// The last member of this (plain) name; missing where `json` is no object.
   [[nodiscard]] virtual std::string member(const std::string& json, std::string_view key) const = 0;
+  /// The same of names one below the other.
+  [[nodiscard]] virtual std::string below(const std::string& json, const std::vector<std::string>& path) const;
   /// Many members at once, as a list: below `json`, (plain) names one under the other; and the names of many objects' members. Nothing where
   /// the engine has no such call. Of members of one name it may take any.
   [[nodiscard]] virtual std::optional<std::string> membersBelow(const std::string&, const std::vector<std::vector<std::string>>&) const { return std::nullopt; }

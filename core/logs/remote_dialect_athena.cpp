@@ -19,13 +19,19 @@ class AthenaDialect : public SqlDialect {
     return isNested ? "json_format(CAST(" + name(column) + " AS JSON)) AS " + name(column) : name(column);
   }
   [[nodiscard]] std::string nothing() const override { return "CAST(NULL AS JSON)"; }
-  [[nodiscard]] std::string member(const std::string& json, std::string_view key) const override {
-    std::string path = "$[\"";
-    for (const char c : key) {
-      if (c == '"' || c == '\\') path += '\\';
-      path += c;
+  [[nodiscard]] std::string member(const std::string& json, std::string_view key) const override { return below(json, {std::string(key)}); }
+  [[nodiscard]] std::string below(const std::string& json, const std::vector<std::string>& names) const override {
+    if (names.empty()) return json;
+    std::string path = "$";
+    for (const auto& key : names) {
+      path += "[\"";
+      for (const char c : key) {
+        if (c == '"' || c == '\\') path += '\\';
+        path += c;
+      }
+      path += "\"]";
     }
-    return sqlCall("json_extract", {json, text(path + "\"]")});
+    return sqlCall("json_extract", {json, text(path)});
   }
   [[nodiscard]] std::string isObject(const std::string& json) const override { return formatted(json) + " LIKE '{%'"; }
   [[nodiscard]] std::string isMissing(const std::string& json) const override { return "coalesce(" + formatted(json) + " = 'null', true)"; }

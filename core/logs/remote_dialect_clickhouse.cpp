@@ -15,7 +15,13 @@ class ClickHouseDialect : public SqlDialect {
   [[nodiscard]] std::string jsonOfText(const std::string& column) const override { return "if(isValidJSON(" + column + "), " + column + ", '')"; }
   [[nodiscard]] std::string jsonOfColumn(const std::string& column, std::string_view) const override { return "ifNull(toJSONString(" + column + "), '')"; }
   [[nodiscard]] std::string nothing() const override { return "''"; }
-  [[nodiscard]] std::string member(const std::string& json, std::string_view key) const override { return sqlCall("JSONExtractRaw", {json, text(key)}); }
+  [[nodiscard]] std::string member(const std::string& json, std::string_view key) const override { return below(json, {std::string(key)}); }
+  [[nodiscard]] std::string below(const std::string& json, const std::vector<std::string>& path) const override {
+    if (path.empty()) return json;
+    std::string out = "JSONExtractRaw(" + json;
+    for (const auto& key : path) out += ", " + text(key);
+    return out + ")";
+  }
   [[nodiscard]] std::string isObject(const std::string& json) const override { return type(json) + " = 'Object'"; }
   [[nodiscard]] std::string isMissing(const std::string& json) const override { return type(json) + " = 'Null'"; }
   [[nodiscard]] std::string isText(const std::string& json) const override { return type(json) + " = 'String'"; }

@@ -64,7 +64,7 @@ class Reader {
       if (all) whole.emplace_back(name, *all);
       std::size_t i = 0;
       for (const auto& [path, alias] : asked) {
-        pieces.emplace_back(alias, all ? d.element(name, i) : below(root, path));
+        pieces.emplace_back(alias, all ? d.element(name, i) : d.below(root, path));
         ++i;
       }
     }
@@ -87,7 +87,7 @@ class Reader {
     const auto all = holders();
     const bool isTogether = d.keysBelow("record", all).has_value();
     for (std::size_t i = 0; i < all.size(); ++i)
-      if (const auto twice = isTogether ? d.isTwiceIn(d.element("keys_of", i)) : d.isTwice(below("record", all[i])); !twice.empty()) once.push_back("NOT coalesce(" + twice + ", false)");
+      if (const auto twice = isTogether ? d.isTwiceIn(d.element("keys_of", i)) : d.isTwice(d.below("record", all[i])); !twice.empty()) once.push_back("NOT coalesce(" + twice + ", false)");
     return ::retort::logs::allOf(once);
   }
 
@@ -124,10 +124,6 @@ class Reader {
   [[nodiscard]] const RemoteColumn* find(std::string_view name) const {
     const auto found = std::find_if(m_layout.columns.begin(), m_layout.columns.end(), [&](const RemoteColumn& column) { return column.name == name; });
     return found == m_layout.columns.end() ? nullptr : &*found;
-  }
-  [[nodiscard]] std::string below(std::string json, const Path& path) const {
-    for (const auto& name : path) json = d.member(json, name);
-    return json;
   }
   /// The column that will hold it.
   std::string piece(const std::string& root, const Path& path, const std::string& before = {}) {
