@@ -231,9 +231,9 @@ Result<RemoteFacets> RecordSource::facets(const Filter& filter, std::vector<std:
     const auto place = places.find(json.value("facet_key", ""));
     if (place == places.end()) return wrongAnswer(m_name, "a facet has another key than was asked for");
     Facet& facet = out.facets[place->second];
-    const auto n = static_cast<std::uint64_t>(countOf(json, "n"));
+    const auto n = static_cast<std::uint64_t>(countOf(json, "facet_n"));
     const auto value = json.find("facet_value");
-    facet.distinct = static_cast<std::uint64_t>(countOf(json, "n_values"));
+    facet.distinct = static_cast<std::uint64_t>(countOf(json, "facet_values"));
     if (value == json.end() || value->is_null()) facet.missing = n;
     else facet.values.push_back({value->is_string() ? value->get<std::string>() : dumpJson(*value), n});
     return true;

@@ -30,6 +30,7 @@ struct RemoteSql::Plan {
   struct Named {
     std::string alias;
     RemoteField field;
+    std::string sureAlias;               ///< of a facet: its own certainty, so that one key's doubtful rows do not count against another's
   };
   std::map<FieldKey, Named> fields;
   std::vector<FieldKey> order;
@@ -127,12 +128,13 @@ RemoteSql::RemoteSql(const RemoteLayout& layout, const SqlDialect& dialect, std:
 RemoteSql::~RemoteSql() = default;
 
 RemoteSql::Plan RemoteSql::planOf(const std::vector<Filter>& filters, const std::vector<std::string>& keys) const {
-  std::set<FieldKey> wanted;
-  for (const auto& filter : filters) collectFields(filter.root, wanted);
+  std::set<FieldKey> filtered;
+  for (const auto& filter : filters) collectFields(filter.root, filtered);
+  std::set<FieldKey> wanted = filtered;
   for (const auto& key : keys) wanted.emplace(key, key.starts_with('@'));
   Plan plan;
   plan.mapping = mappingOf(m_layout, d);
-  std::set<std::string> taken = {"line", "record", "is_sure", "keys_of"};
+  std::set<std::string> taken = {"line", "record", "is_sure", "keys_of", "at_1", "types_of", "model_id", "model_name", "facet_key", "facet_value", "facet_n", "facet_values"};
   for (const auto& column : m_layout.columns) taken.insert(lowerAscii(column.name));
   for (const auto& key : wanted) {
     const bool isUsable = key.first.find('\0') == std::string::npos;
@@ -142,7 +144,8 @@ RemoteSql::Plan RemoteSql::planOf(const std::vector<Filter>& filters, const std:
     for (int n = 1; !isPlainName(alias) || taken.contains(lowerAscii(alias)); ++n) alias = "field " + std::to_string(n);
     taken.insert(lowerAscii(alias));
     plan.order.push_back(key);
-    plan.fields.emplace(key, typename Plan::Named{d.name(alias), std::move(*field)});
+    const bool isInFilter = filtered.contains(key);
+    plan.fields.emplace(key, Plan::Named{d.name(alias), std::move(*field), isInFilter ? std::string() : "sure_" + std::to_string(plan.order.size())});
   }
   return plan;
 }
@@ -154,7 +157,7 @@ std::string RemoteSql::head(const Plan& plan, const std::string& kept, bool isOn
   std::string sql = "WITH source AS (\n  SELECT " + (isText ? (m_layout.isParsed ? d.castText(column) : column) + " AS line, " + json + " AS record" : std::string("*")) + "\n  FROM " + m_from + (m_where.empty() ? "" : "\n  WHERE " + m_where) + "\n),\n";
   std::vector<std::string> sure = {plan.mapping->isRecord()};
   for (const auto& key : plan.order)
-    if (const auto& field = plan.fields.at(key).field; !field.isSure.empty() && std::find(sure.begin(), sure.end(), field.isSure) == sure.end()) sure.push_back(field.isSure);
+    if (const auto& named = plan.fields.at(key); named.sureAlias.empty() && !named.field.isSure.empty() && std::find(sure.begin(), sure.end(), named.field.isSure) == sure.end()) sure.push_back(named.field.isSure);
   static constexpr const char* kStages[] = {"parsed", "part", "model"};
   std::string before = "source";
   std::size_t n = 0;
@@ -167,7 +170,11 @@ std::string RemoteSql::head(const Plan& plan, const std::string& kept, bool isOn
     before = name;
   }
   sql += "field AS " + std::string(isOnce ? d.once() : std::string_view()) + "(\n  SELECT " + kept;
-  for (const auto& key : plan.order) sql += plan.fields.at(key).field.value + " AS " + plan.fields.at(key).alias + ",\n    ";
+  for (const auto& key : plan.order) {
+    const auto& named = plan.fields.at(key);
+    sql += named.field.value + " AS " + named.alias + ",\n    ";
+    if (!named.sureAlias.empty()) sql += "coalesce(" + (named.field.isSure.empty() ? "true" : named.field.isSure) + ", false) AS " + named.sureAlias + ",\n    ";
+  }
   return sql + "coalesce(" + join(sure, "\n      AND ") + ", false) AS is_sure\n  FROM " + before + "\n)\n";
 }
 
@@ -221,8 +228,8 @@ std::string RemoteSql::facets(const Filter& filter, const std::vector<std::strin
     const auto where = Writer<Plan>{d, plan, filter.missing}.node(rest.root, false).value_or("true");
     const std::string& value = found->second.alias;
     const std::string isThere = "CASE WHEN " + value + " IS NULL THEN 0 ELSE 1 END";
-    sql += std::string(sql.empty() ? "" : "\nUNION ALL\n") + "SELECT * FROM (\n  SELECT " + d.text(key) + " AS facet_key, " + d.castText(value) + " AS facet_value, count(*) AS n, sum(" + isThere +
-           ") OVER () AS n_values\n  FROM field\n  WHERE is_sure AND (" + where + ")\n  GROUP BY " + value + "\n  ORDER BY " + isThere + ", n DESC, " + value + "\n  LIMIT " + std::to_string(limit + 1) + "\n) AS one";
+    sql += std::string(sql.empty() ? "" : "\nUNION ALL\n") + "SELECT * FROM (\n  SELECT " + d.text(key) + " AS facet_key, " + d.castText(value) + " AS facet_value, count(*) AS facet_n, sum(" + isThere +
+           ") OVER () AS facet_values\n  FROM field\n  WHERE is_sure AND " + (found->second.sureAlias.empty() ? "" : found->second.sureAlias + " AND ") + "(" + where + ")\n  GROUP BY " + value + "\n  ORDER BY " + isThere + ", facet_n DESC, " + value + "\n  LIMIT " + std::to_string(limit + 1) + "\n) AS one";
   }
   return sql.empty() ? sql : head(plan, {}, true) + sql;
 }

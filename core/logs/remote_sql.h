@@ -23,7 +23,7 @@ class RemoteSql {
   [[nodiscard]] std::string count(const Filter& filter) const;
   /// The rows to pull: the text column, or all columns. `limit` 0: all of them.
   [[nodiscard]] std::string pull(const Filter& filter, std::size_t limit = 0) const;
-  /// Columns facet_key, facet_value, n, n_values (how many there are in all): each key's most frequent values among the rows that match without the key's own clause, with NULL
+  /// Columns facet_key, facet_value, facet_n, facet_values (how many there are in all): each key's most frequent values among the rows that match without the key's own clause, with NULL
   /// for the missing. Keys that cannot be read in place are left out. Empty: none can.
   [[nodiscard]] std::string facets(const Filter& filter, const std::vector<std::string>& keys, std::size_t limit) const;
   /// The condition alone; empty when it leaves nothing out.

@@ -141,7 +141,7 @@ void TstRemoteAthena::countsAndPullsWithTheirPrice() {
   for (int i = 0; i < 5; ++i) pull += cell(line(i, "Say \\\"hi\\\",\\n please")) + "\n";
   athena.put("1.csv", look);
   athena.put("2.csv", "\"of_rows\",\"matching\",\"undecided\",\"unreadable\"\n\"1000\",\"5\",\"0\",\"0\"\n");
-  athena.put("3.csv", "\"facet_key\",\"facet_value\",\"n\",\"n_values\"\n\"env\",,\"3\",\"12\"\n\"env\",\"prod\",\"900\",\"12\"\n\"env\",\"dev\",\"97\",\"12\"\n");
+  athena.put("3.csv", "\"facet_key\",\"facet_value\",\"facet_n\",\"facet_values\"\n\"env\",,\"3\",\"12\"\n\"env\",\"prod\",\"900\",\"12\"\n\"env\",\"dev\",\"97\",\"12\"\n");
   athena.put("4.csv", pull);
   auto options = optionsOf(place);
   options.workgroup = "analysts";

@@ -1,13 +1,9 @@
-// ClickHouse over HTTP: recorded replies from a loopback server, and a real clickhouse-server where one is installed.
+// ClickHouse over HTTP: recorded replies from a loopback server.
 #include <QTest>
-#include <csignal>
-#include <fstream>
 #include <thread>
 
 #include "base/error.h"
-#include "base/subprocess.h"
 #include "fixtures/providers/script_server.h"
-#include "logs/field_map.h"
 #include "logs/remote_import.h"
 #include "tests/core/logs/log_fixture.h"
 
@@ -19,7 +15,6 @@ class TstRemoteClickhouse : public QObject {
   void errorsAreItsOwnWords();
   void keysAndPlaces();
   void stopsAndDeadlines();
-  void aRealServerWithFlatColumns();
 };
 
 using namespace retort;
@@ -47,7 +42,7 @@ std::string recorded(const std::string& sql) {
     return R"({"name":"line","type":"String","default_type":"","default_expression":"","comment":"","codec_expression":"","ttl_expression":""})" "\n";
   if (sql.find("AS of_rows") != std::string::npos) return R"({"of_rows":20,"matching":5,"undecided":0,"unreadable":0})" "\n";
   if (sql.find("facet_key") != std::string::npos)
-    return R"({"facet_key":"env","facet_value":null,"n":2,"n_values":2})" "\n" R"({"facet_key":"env","facet_value":"prod","n":13,"n_values":2})" "\n" R"({"facet_key":"env","facet_value":"dev","n":5,"n_values":2})" "\n";
+    return R"({"facet_key":"env","facet_value":null,"facet_n":2,"facet_values":2})" "\n" R"({"facet_key":"env","facet_value":"prod","facet_n":13,"facet_values":2})" "\n" R"({"facet_key":"env","facet_value":"dev","facet_n":5,"facet_values":2})" "\n";
   std::string out;
   for (int i = 0; i < (sql.find("is_sure") == std::string::npos ? 20 : 5); ++i) out += dumpJson({{"line", line(i)}}) + "\n";
   return out;
@@ -149,56 +144,6 @@ void TstRemoteClickhouse::stopsAndDeadlines() {
   const auto stopped = RecordSource::open("clickhouse:" + server.url() + "/calls", optionsOf(place), stop.get_token());
   later.join();
   QVERIFY(!stopped.ok() && isCancelled(stopped.error()));
-}
-
-/// The distribution's server is too old for most of our JSON functions; flat columns are read as they are.
-void TstRemoteClickhouse::aRealServerWithFlatColumns() {
-  if (!isOnPath("clickhouse-server")) QSKIP("no clickhouse-server is installed");
-  const Place place;
-  const int port = 20'000 + static_cast<int>(::getpid() % 20'000);
-  const std::string url = "http://127.0.0.1:" + std::to_string(port);
-  fs::create_directories(place.root / "server");
-  const auto config = place.write("config.xml", "<yandex><logger><level>error</level><console>1</console></logger><http_port>" + std::to_string(port) +
-                                                    "</http_port><listen_host>127.0.0.1</listen_host><path>" + (place.root / "server").string() + "/</path><tmp_path>" + (place.root / "server").string() +
-                                                    "/tmp/</tmp_path><users_config>users.xml</users_config><default_profile>default</default_profile><default_database>default</default_database><mark_cache_size>5368709120</mark_cache_size></yandex>");
-  place.write("users.xml", "<yandex><profiles><default/></profiles><users><default><password></password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota></default></users>"
-                           "<quotas><default/></quotas></yandex>");
-  Command command;
-  command.program = "clickhouse-server";
-  command.args = {"--config-file=" + config.string()};
-  command.workingFolder = config.parent_path();
-  const auto pid = startDetached(command, place.root / "server.log");
-  VERIFY_OK(pid);
-  const struct Ender {
-    pid_t pid;
-    ~Ender() { ::kill(pid, SIGKILL); }
-  } ender{*pid};
-  const auto say = [&](const std::string& sql) {
-    Command curl;
-    curl.program = "curl";
-    curl.args = {"-sS", "--data-binary", sql, url};
-    const auto done = runCommand(curl);
-    return done.ok() && done->exitCode == 0;
-  };
-  for (int i = 0; i < 100 && !say("SELECT 1"); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(200));
-  QVERIFY(say("CREATE TABLE calls (id String, prompt String, answer String, model String) ENGINE = Memory"));
-  QVERIFY(say("INSERT INTO calls SELECT toString(number), concat('Ask ', toString(number)), 'Say', if(number % 2 = 0, 'a', 'b') FROM system.numbers LIMIT 50"));
-  const Json json = {{"schema", "retort.map/1"}, {"name", "acme"}, {"fields", {{"request_id", "id"}, {"messages", "prompt"}, {"answer", "answer"}, {"model", "model"}}}};
-  auto map = FieldMap::parse(json, "map");
-  VERIFY_OK(map);
-  auto maps = std::make_shared<FieldMaps>();
-  maps->force(std::move(*map));
-  auto options = optionsOf(place);
-  options.read.maps = maps;
-  const auto source = RecordSource::open("clickhouse:" + url + "/calls", options);
-  VERIFY_OK(source);
-  ImportOptions import;
-  import.checkSpace = false;
-  import.read = options.read;
-  import.where = parsed("@model = \"a\"");
-  const auto pulled = (*source)->pull({}, place.root / "x.jsonl");
-  VERIFY_OK(pulled);
-  QCOMPARE(pulled->rows, std::int64_t(50));
 }
 
 QTEST_GUILESS_MAIN(TstRemoteClickhouse)
