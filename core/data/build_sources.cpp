@@ -12,6 +12,7 @@
 #include "logs/derive.h"
 #include "logs/derived_fields.h"
 #include "logs/log_store.h"
+#include "logs/remote_import.h"
 
 namespace retort::data {
 namespace {
@@ -81,6 +82,7 @@ Result<Candidates> candidatesFromStore(const Workspace& workspace, const BuildOp
   RETORT_TRY(const auto selection, saveSelection(workspace, options.name, found.filter, std::move(keys)));
   found.selection = selection.id;
   found.selectionSha256 = selection.sha256;
+  RETORT_TRY(found.queries, logs::queriesOf(options.store.empty() ? workspace.logsDb() : options.store, ids));
   ProgressMeter meter(progress, "Reading records", "records", found.matched);
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (stop.stop_requested()) return cancelledError("Building the dataset");

@@ -29,6 +29,7 @@ struct Candidates {
   std::vector<Candidate> items;
   std::string filter;                 ///< canonical text
   std::string selection, selectionSha256;
+  Json queries = Json::array();       ///< what was pulled of them out of stores in place (logs::queriesOf)
   std::int64_t matched = 0;           ///< records under the filter
   std::map<std::string, std::int64_t> leftOut;   ///< reason -> records that cannot be used at all
 };

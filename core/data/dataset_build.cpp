@@ -237,6 +237,7 @@ class Build {
     json["source"] = {{"kind", m_options.rows.empty() ? "logs" : "file"}, {"filter", m_found.filter}, {"matched", m_found.matched}};
     if (m_options.rows.empty()) json["source"]["selection"] = m_found.selection, json["source"]["selection_sha256"] = m_found.selectionSha256;
     else json["source"]["file"] = m_options.rows.filename().string();
+    if (!m_found.queries.empty()) json["source"]["queries"] = m_found.queries;
     json["offered"] = std::move(offered);            // usable answers of other models: counted, never mixed in
     json["left_out"] = std::move(leftOut);
     json["held_for_golden"] = m_divided.heldForGolden;

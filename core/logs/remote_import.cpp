@@ -1,6 +1,8 @@
 // One pull: counted, fetched, imported, remembered.
 #include "logs/remote_import.h"
 
+#include <algorithm>
+
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/files.h"
@@ -19,6 +21,12 @@ constexpr std::string_view kSchema = "retort.query/1";
 constexpr std::size_t kIdDigits = 12;
 
 fs::path queryFile(const fs::path& logsDb, const std::string& id) { return logsDb.parent_path() / "queries" / (id + ".json"); }
+
+/// The id of the query that a file of the store stands for; empty for a real file.
+std::string queryIdOf(const std::string& path) {
+  const auto hash = path.rfind('#');
+  return hash != std::string::npos && path.size() == hash + 1 + kIdDigits ? path.substr(hash + 1) : std::string();
+}
 
 Result<RemoteQuery> queryFromJson(const Json& json, const fs::path& file) {
   RemoteQuery q;
@@ -120,9 +128,36 @@ Result<Json> originOf(const fs::path& logsDb, std::uint32_t id) {
   if (!found) return Error{"logs.record.unknown", "There is no record " + std::to_string(id), {}, {}, "List records: retort-cli logs list.", {}, {}};
   const std::string path(find.text(0));
   Json origin = {{"path", path}};
-  if (const auto hash = path.rfind('#'); hash != std::string::npos && path.size() == hash + 1 + kIdDigits)
-    if (auto query = readJsonFile(queryFile(logsDb, path.substr(hash + 1))); query.ok()) origin["query"] = std::move(*query);
+  if (const auto query = queryIdOf(path); !query.empty())
+    if (auto json = readJsonFile(queryFile(logsDb, query)); json.ok()) origin["query"] = std::move(*json);
   return origin;
+}
+
+Result<Json> queriesOf(const fs::path& logsDb, const std::vector<std::uint32_t>& ids) {
+  RETORT_TRY(auto db, store::Database::open(logsDb, logsOpenOptions(store::OpenOptions::Mode::readOnly)));
+  RETORT_TRY(auto files, db.prepare("SELECT id, path FROM source_file ORDER BY id"));
+  RETORT_TRY(auto records, db.prepare("SELECT id FROM log WHERE file = ?"));
+  Json out = Json::array();
+  while (true) {
+    RETORT_TRY(const bool isFile, files.step());
+    if (!isFile) return out;
+    const auto id = queryIdOf(std::string(files.text(1)));
+    if (id.empty()) continue;
+    std::int64_t n = 0;
+    records.reset();
+    records.bind(1, files.integer(0));
+    while (true) {
+      RETORT_TRY(const bool isRecord, records.step());
+      if (!isRecord) break;
+      n += std::binary_search(ids.begin(), ids.end(), static_cast<std::uint32_t>(records.integer(0)));
+    }
+    if (n == 0) continue;
+    Json entry = {{"id", id}};
+    if (const auto json = readJsonFile(queryFile(logsDb, id)); json.ok())
+      for (const char* member : {"source", "filter", "sha256"}) entry[member] = json->value(member, "");
+    entry["records"] = n;
+    out.push_back(std::move(entry));
+  }
 }
 
 }  // namespace retort::logs

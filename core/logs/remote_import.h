@@ -5,6 +5,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "base/json.h"
 #include "base/progress.h"
@@ -36,5 +37,8 @@ Result<RemoteImport> importRemote(const std::filesystem::path& logsDb, RecordSou
 
 /// Where a record came from: {"path"} of its file, or {"path", "query"} of its pull.
 Result<Json> originOf(const std::filesystem::path& logsDb, std::uint32_t id);
+
+/// The pulls that these records (ascending ids) came by: a list of {"id", "source", "filter", "sha256", "records"}, empty where none did.
+Result<Json> queriesOf(const std::filesystem::path& logsDb, const std::vector<std::uint32_t>& ids);
 
 }  // namespace retort::logs

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <set>
+#include <unordered_set>
 #include <system_error>
 
 #include "base/format.h"
@@ -33,13 +33,13 @@ bool isSpillObject(const fs::path& path) {
   return name.find("_input.") != std::string::npos || name.find("_output.") != std::string::npos || endsWithAny(name, {"_input", "_output"});
 }
 
-std::optional<ListedFile> inspect(const fs::path& path, const fs::path& root) {
+std::optional<ListedFile> inspect(const fs::path& path, const SharedPath& root) {
   struct stat info{};
   if (::stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return std::nullopt;
   return ListedFile{path, root, info.st_size, info.st_mtim.tv_sec * 1'000'000'000 + info.st_mtim.tv_nsec, info.st_ino, {}};
 }
 
-void walk(const fs::path& folder, const fs::path& root, std::vector<ListedFile>& out, std::stop_token stop) {
+void walk(const fs::path& folder, const SharedPath& root, std::vector<ListedFile>& out, std::stop_token stop) {
   std::error_code error;
   fs::recursive_directory_iterator it(folder, fs::directory_options::skip_permission_denied, error);
   for (; !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
@@ -65,7 +65,7 @@ bool isLogObject(std::string_view key) {
 
 Result<std::vector<ListedFile>> listSources(const std::vector<fs::path>& sources, std::stop_token stop) {
   std::vector<ListedFile> files;
-  std::set<std::string> seen;
+  std::unordered_set<std::string_view> seen;   // of texts that `files` keeps
   for (const auto& source : sources) {
     std::error_code error;
     const fs::path path = fs::absolute(source, error).lexically_normal();
@@ -81,7 +81,7 @@ Result<std::vector<ListedFile>> listSources(const std::vector<fs::path>& sources
       return Error{"logs.source.missing", shown(source.string()) + " cannot be imported", {}, "there is no such file or folder", "Check the path.", {}, {}};
     }
     for (auto& file : found)
-      if (seen.insert(file.path.native()).second) files.push_back(std::move(file));
+      if (seen.insert(file.path.native()).second) files.push_back(std::move(file));   // a moved path has the same text
   }
   return files;
 }

@@ -137,6 +137,32 @@ class TestDataset : public QObject {
     QCOMPARE(selectionKeys(*m_workspace, *selection)->size(), std::size_t{1200});
   }
 
+  /// Records that were pulled out of a store in place: the card says by which query.
+  void pulledRecordsNameTheirQuery() {
+    const auto workspace = Workspace::create(folder() / "pulled", "test").value();
+    logs::GenerateOptions generate;
+    generate.records = 200;
+    generate.seed = 6;
+    QVERIFY(logs::generateLogs(folder() / "pulled.jsonl", generate).ok());
+    QVERIFY(makeFolders(workspace.root() / "queries").ok());
+    QVERIFY(writeJsonFile(workspace.root() / "queries" / "0123456789ab.json", {{"schema", "retort.query/1"}, {"source", "duckdb:logs"}, {"filter", "env = \"prod\""}, {"sha256", "abcd"}}).ok());
+    logs::ImportOptions import;
+    import.checkSpace = false;
+    import.fetched = {{folder() / "pulled.jsonl", folder(), static_cast<std::int64_t>(fs::file_size(folder() / "pulled.jsonl")), 0, 0, "duckdb:logs#0123456789ab"}};
+    QVERIFY(logs::importLogs(workspace.logsDb(), import).ok());
+    BuildOptions options;
+    options.name = "pulled";
+    options.teacher = kClaude;
+    options.use = "responses";
+    const auto d = must(buildDataset(workspace, options));
+    const Json card = readJsonFile(d.folder / "card.json").value();
+    const Json query = card["source"]["queries"].at(0);
+    QCOMPARE(query["id"].get<std::string>(), std::string("0123456789ab"));
+    QCOMPARE(query["sha256"].get<std::string>(), std::string("abcd"));
+    QCOMPARE(query["records"].get<std::int64_t>(), card["source"]["matched"].get<std::int64_t>());
+    QVERIFY(!readJsonFile(must(buildDataset(*m_workspace, sampleOptions())).folder / "card.json")->at("source").contains("queries"));
+  }
+
   void isDeterministic() {
     const auto a = must(buildDataset(*m_workspace, sampleOptions())), b = must(buildDataset(*m_workspace, sampleOptions()));
     QVERIFY(a.id != b.id);

@@ -1,6 +1,7 @@
 // Labels joined to records: types, updates, undo, what matches nothing, and filters over them.
 #include <QTest>
 
+#include "base/subprocess.h"
 #include "logs/annotate.h"
 #include "tests/core/logs/log_fixture.h"
 
@@ -12,6 +13,7 @@ class TstAnnotate : public QObject {
   void runningAgainUpdatesAndUndoes();
   void keysMatchManyRecords();
   void otherTables();
+  void parquetThroughDuckDb();
   void mistakesAreNamed();
 };
 
@@ -102,6 +104,36 @@ void TstAnnotate::otherTables() {
   std::filesystem::remove(store.db());
   QVERIFY(store.import().ok());
   QCOMPARE(store.count("score > 5"), std::uint64_t(2));
+}
+
+void TstAnnotate::parquetThroughDuckDb() {
+  const QByteArray bin = qgetenv("RETORT_SOURCE") + "/.deps/python/bin", path = qgetenv("PATH");
+  if (!QFile::exists(bin + "/duckdb")) QSKIP(".deps/python has no duckdb");
+  const Store store;
+  const fs::path file = store.root / "labels.bin";   // known by its content
+  Command make;
+  make.program = fs::path((bin + "/duckdb").toStdString());
+  make.args = {"-batch", "-c", "COPY (SELECT * FROM (VALUES ('" + uuid(0) + "', 4.5, true, 'gut', TIMESTAMP '2026-03-02 07:00:00'), ('" + uuid(1) + "', 2, false, NULL, NULL), ('" + uuid(50) +
+                                   "', 1, true, 'x', NULL)) t(request_id, grade, correct, note, seen)) TO '" + file.string() + "' (FORMAT parquet)"};
+  const auto made = runCommand(make);
+  QVERIFY2(made.ok() && made->exitCode == 0, made.ok() ? made->err.c_str() : made.error().text().c_str());
+  qputenv("PATH", bin + ":" + path);
+  const auto s = annotate(store.root, {file, "request_id"});
+  qputenv("PATH", path);
+  QVERIFY2(s.ok(), s.ok() ? "" : s.error().text().c_str());
+  QCOMPARE(s->matched, std::int64_t(2));
+  QCOMPARE(s->unmatched, std::int64_t(1));
+  QCOMPARE(s->unmatchedRows.at(0).key, uuid(50));
+  std::string columns;
+  for (const auto& column : s->columns) columns += column.name + ":" + column.type + " ";
+  QCOMPARE(columns, std::string("grade:number correct:boolean note:text seen:time "));
+  QCOMPARE(store.count("grade > 3 and correct = \"true\" and note = \"gut\""), std::uint64_t(1));
+  // Without the program the error says what is missing.
+  qputenv("PATH", QByteArray::fromStdString(store.root.string()));
+  const auto without = annotate(store.root, {file, "request_id"});
+  qputenv("PATH", path);
+  QVERIFY(!without.ok());
+  QCOMPARE(without.error().code, std::string("logs.parquet.noduckdb"));
 }
 
 void TstAnnotate::mistakesAreNamed() {

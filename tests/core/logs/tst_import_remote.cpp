@@ -203,7 +203,23 @@ void TstImportRemote::parquetThroughDuckDb() {
   const auto made = runCommand(make);
   QVERIFY2(made.ok() && made->exitCode == 0, made.ok() ? made->err.c_str() : made.error().text().c_str());
   const auto summary = place.import();
+  // A filter and a range count what they leave out, as of any other source.
+  ImportOptions some;
+  some.sources = {place.root / "in"};
+  some.checkSpace = false;
+  some.where = *parseFilter("tenant = \"t1\"");
+  some.sinceUs = parseIsoTime("2026-03-02T06:00:00Z");
+  const Place others;
+  const auto chosen = importLogs(others.db(), some);
+  some.untilUs = some.sinceUs;
+  const Place third;
+  const auto none = importLogs(third.db(), some);
   qputenv("PATH", path);
+  QVERIFY(chosen.ok() && none.ok());
+  VERIFY_IDENTITY(*chosen);
+  QCOMPARE(chosen->accepted, std::int64_t(333));
+  QCOMPARE(chosen->filtered, std::int64_t(667));
+  QCOMPARE(none->filtered, std::int64_t(1000));
   QVERIFY2(summary.ok(), summary.ok() ? "" : summary.error().text().c_str());
   VERIFY_IDENTITY(*summary);
   QCOMPARE(summary->accepted, std::int64_t(1000));

@@ -274,6 +274,10 @@ void TstRemoteDuckdb::pullsAreImports() {
   QCOMPARE((*origin)["query"]["sha256"].get<std::string>(), pulled->query.sha256);
   QVERIFY((*origin)["query"]["sql"].get<std::string>().find("\"env\" = 'prod'") != std::string::npos);
   QCOMPARE((*origin)["path"].get<std::string>(), (*source)->name() + "#" + pulled->query.id);
+  const auto lineage = queriesOf(place.db(), {0, 2, 3});
+  VERIFY_OK(lineage);
+  QCOMPARE(dumpJson(*lineage), dumpJson(Json::array({{{"id", pulled->query.id}, {"source", (*source)->name()}, {"filter", where}, {"sha256", pulled->query.sha256}, {"records", 3}}})));
+  QVERIFY(queriesOf(direct.db(), {0, 1})->empty());
   QVERIFY((*originOf(direct.db(), 0))["path"].get<std::string>().ends_with("a.jsonl"));
   QVERIFY(!std::filesystem::exists(place.root / "cache" / "remote" / (pulled->query.id + ".jsonl")));
 }
