@@ -83,7 +83,7 @@ class DuckSource : public RecordSource {
     command.unsetEnv = keysOfOthers();
     const Deadline deadline(std::move(outer), m_options.timeoutS);
     RETORT_TRY(auto process, LineProcess::start(command, log));
-    const std::string statements = "SET memory_limit = '1GB';\nSET temp_directory = " + d.text((m_options.cache / "duckdb").string()) + ";\nSET preserve_insertion_order = true;\n" + d.prelude() +
+    const std::string statements = "SET memory_limit = '2GB';\nSET temp_directory = " + d.text((m_options.cache / "duckdb").string()) + ";\nSET preserve_insertion_order = true;\n" + d.prelude() +
                                    "COPY (\n" + sql + "\n) TO '/dev/stdout' (FORMAT json);";
     // A program that ends at once closes its input: its own words tell why.
     const auto written = process.writeLine(statements);

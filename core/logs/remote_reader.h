@@ -35,13 +35,8 @@ class Reader {
 
   /// JSON below a record, one name below the other; `isOurs`: names of the format (not of people), which a store of columns may know in lower case.
   [[nodiscard]] std::string at(Path path, bool isOurs = true) {
-    if (isText()) return piece("record", path);
-    if (isOurs && m_layout.isLower)
-      for (auto& name : path) name = lowerAscii(name);
-    const auto* column = find(path.front());
-    if (!column) return d.nothing();
-    const auto root = d.jsonOfColumn(d.name(column->name), column->type);
-    return piece(root, {path.begin() + 1, path.end()}, path.front());
+    const auto place = placeOf(std::move(path), isOurs);
+    return place ? piece(*place) : d.nothing();
   }
   /// What stands there, without taking it out: bodies are large.
   [[nodiscard]] std::string isObjectAt(const Path& path) {
@@ -58,29 +53,22 @@ class Reader {
   /// What was asked for as columns, in stages that build on each other.
   [[nodiscard]] std::vector<std::vector<std::pair<std::string, std::string>>> parts() const {
     std::vector<std::pair<std::string, std::string>> whole, pieces;
-    int n = 0;
-    for (const auto& [root, asked] : m_asked) {
-      std::vector<Path> paths;
-      for (const auto& [path, alias] : asked) paths.push_back(path);
-      const auto all = d.membersBelow(root, paths);
-      const std::string name = "at_" + std::to_string(++n);
-      if (all) whole.emplace_back(name, *all);
-      std::size_t i = 0;
-      for (const auto& [path, alias] : asked) {
-        pieces.emplace_back(alias, all ? d.element(name, i) : d.below(root, path));
-        ++i;
+    const auto take = [&](const Asked& asked, const std::string& name, auto&& together) {
+      std::size_t n = 0;
+      for (const auto& [root, below] : asked) {
+        std::vector<Path> paths;
+        for (const auto& [path, alias] : below) paths.push_back(path);
+        const auto all = together(root, paths);
+        const std::string list = name + std::to_string(++n);
+        if (all) whole.emplace_back(list, *all);
+        std::size_t i = 0;
+        for (const auto& [path, alias] : below) pieces.emplace_back(alias, all ? d.element(list, i++) : d.below(root, path));
       }
-    }
-    if (isText()) {
-      std::vector<Path> typed;
-      for (const auto& [path, alias] : m_typed) {
-        pieces.emplace_back(alias, d.element("types_of", typed.size()));
-        typed.push_back(path);
-      }
-      if (!typed.empty()) whole.emplace_back("types_of", *d.typesBelow("record", typed));
-      if (const auto keys = d.keysBelow("record", holders())) whole.emplace_back("keys_of", *keys);
-    }
-    return {std::move(whole), std::move(pieces), m_model};
+    };
+    take(m_asked, "at_", [&](const std::string& root, const std::vector<Path>& paths) { return d.membersBelow(root, paths); });
+    take(m_typed, "types_", [&](const std::string& root, const std::vector<Path>& paths) { return d.typesBelow(root, paths); });
+    if (const auto keys = isText() ? d.keysBelow("record", holders()) : std::nullopt) whole.emplace_back("keys_of", *keys);
+    return {m_columns, std::move(whole), std::move(pieces), m_model};
   }
 
   /// False where an object on the way to anything that was asked for names a member twice: an import takes the last one.
@@ -128,38 +116,48 @@ class Reader {
     const auto found = std::find_if(m_layout.columns.begin(), m_layout.columns.end(), [&](const RemoteColumn& column) { return column.name == name; });
     return found == m_layout.columns.end() ? nullptr : &*found;
   }
-  /// The column that will hold it.
-  std::string piece(const std::string& root, const Path& path, const std::string& before = {}) {
-    auto [place, isNew] = m_asked[root].try_emplace(path);
-    if (isNew) {
-      std::string name = before.empty() ? std::string() : "/" + before;
-      for (const auto& step : path) name += "/" + step;
-      place->second = d.name(name);
-    }
-    return place->second;
+  using Asked = std::map<std::string, std::map<Path, std::string>>;   ///< by root: what is below it, and its name
+
+  /// Where a path begins (the record, or a column as JSON) and what is below; nothing when there is no such column.
+  struct Place {
+    std::string root;
+    Path below;
+    std::string shown;
+  };
+  [[nodiscard]] std::optional<Place> placeOf(Path path, bool isOurs) {
+    const std::string shownPath = "/" + join(path, "/");
+    if (isText()) return Place{"record", std::move(path), shownPath};
+    if (isOurs && m_layout.isLower)
+      for (auto& name : path) name = lowerAscii(name);
+    const auto* column = find(path.front());
+    if (!column) return std::nullopt;
+    const std::string root = d.name("json of /" + path.front());
+    const std::pair<std::string, std::string> made(root, d.jsonOfColumn(d.name(column->name), column->type));
+    if (std::find(m_columns.begin(), m_columns.end(), made) == m_columns.end()) m_columns.push_back(made);
+    return Place{root, {path.begin() + 1, path.end()}, shownPath};
   }
+  /// The column that will hold it.
+  std::string piece(const Place& place) { return m_asked[place.root].try_emplace(place.below, d.name(place.shown)).first->second; }
   /// The column that will hold the type of it; "" where the engine has no such call.
   std::string typeAt(const Path& path) {
-    if (!isText() || !d.typesBelow("record", {path})) return {};
-    auto [place, isNew] = m_typed.try_emplace(path);
-    if (isNew) place->second = d.name("type of /" + join(path, "/"));
-    return place->second;
+    const auto place = placeOf(path, true);
+    if (!place || !d.typesBelow(place->root, std::vector<Path>(1, place->below))) return {};
+    return m_typed[place->root].try_emplace(place->below, d.name("type of " + place->shown)).first->second;
   }
   /// The objects on the way to every piece of a text, the record first.
   [[nodiscard]] std::vector<Path> holders() const {
     std::set<Path> all;
-    for (const auto& [root, asked] : m_asked)
-      for (const auto& [path, alias] : asked)
-        for (std::size_t n = 0; n < path.size(); ++n) all.emplace(path.begin(), path.begin() + static_cast<std::ptrdiff_t>(n));
-    for (const auto& [path, alias] : m_typed)
-      for (std::size_t n = 0; n < path.size(); ++n) all.emplace(path.begin(), path.begin() + static_cast<std::ptrdiff_t>(n));
+    for (const auto* asked : {&m_asked, &m_typed})
+      for (const auto& [root, below] : *asked)
+        for (const auto& [path, alias] : below)
+          for (std::size_t n = 0; n < path.size(); ++n) all.emplace(path.begin(), path.begin() + static_cast<std::ptrdiff_t>(n));
     return {all.begin(), all.end()};
   }
 
   const RemoteLayout m_layout;
   const SqlDialect& d;
-  std::map<std::string, std::map<Path, std::string>> m_asked;   ///< by root: what is below it, and its name
-  std::map<Path, std::string> m_typed;                          ///< of a text: paths whose type is asked for
+  Asked m_asked, m_typed;                                             ///< values; paths whose type alone is asked for
+  std::vector<std::pair<std::string, std::string>> m_columns;         ///< columns as JSON
   std::vector<std::pair<std::string, std::string>> m_model;
 };
 

@@ -158,7 +158,7 @@ std::string RemoteSql::head(const Plan& plan, const std::string& kept, bool isOn
   std::vector<std::string> sure = {plan.mapping->isRecord()};
   for (const auto& key : plan.order)
     if (const auto& named = plan.fields.at(key); named.sureAlias.empty() && !named.field.isSure.empty() && std::find(sure.begin(), sure.end(), named.field.isSure) == sure.end()) sure.push_back(named.field.isSure);
-  static constexpr const char* kStages[] = {"parsed", "part", "model"};
+  static constexpr const char* kStages[] = {"columns", "parsed", "part", "model"};
   std::string before = "source";
   std::size_t n = 0;
   for (const auto& stage : plan.mapping->parts()) {
