@@ -3,6 +3,7 @@
 
 #include "app/retort-cli/cli.h"
 #include "app/retort-cli/filter_arg.h"
+#include "app/retort-cli/open_logs.h"
 #include "app/retort-cli/remote_arg.h"
 #include "app/retort-cli/rows.h"
 #include "base/format.h"
@@ -12,11 +13,6 @@
 
 namespace retort::cli {
 namespace {
-
-Result<std::shared_ptr<logs::LogStore>> openStore(const Context& context) {
-  RETORT_TRY(const auto workspace, context.workspace());
-  return logs::LogStore::open(workspace.logsDb());
-}
 
 /// True for a filter on fields that a background pass works out.
 bool usesLate(const logs::FilterNode& node) {
@@ -29,7 +25,7 @@ int count(Context& context, const Args& args) {
   if (args.has("--from")) return countIn(context, args);
   auto filter = filterArgument(args, 0);
   if (!filter.ok()) return failFilter(context, filter.error());
-  const auto store = openStore(context);
+  const auto store = openLogs(context);
   if (!store.ok()) return context.fail(store.error());
   const auto n = (*store)->count(*filter, context.stop);
   if (!n.ok()) return context.fail(n.error());
@@ -61,7 +57,7 @@ int list(Context& context, const Args& args) {
   const auto after = args.integer("--after", -1), limit = args.integer("--limit", 50);
   if (!after.ok()) return context.fail(after.error());
   if (!limit.ok()) return context.fail(limit.error());
-  const auto store = openStore(context);
+  const auto store = openLogs(context);
   if (!store.ok()) return context.fail(store.error());
   auto ids = (*store)->ids(*filter, context.stop);
   if (!ids.ok()) return context.fail(ids.error());
@@ -92,7 +88,7 @@ Result<std::uint32_t> findRecord(const logs::LogStore& store, const std::string&
 
 int show(Context& context, const Args& args) {
   if (args.positional().size() != 1) return context.usage("logs show needs the id of one record");
-  const auto store = openStore(context);
+  const auto store = openLogs(context);
   if (!store.ok()) return context.fail(store.error());
   const auto id = findRecord(**store, args.positional()[0]);
   if (!id.ok()) return context.fail(id.error());
@@ -128,7 +124,7 @@ int facets(Context& context, const Args& args) {
   if (!filter.ok()) return failFilter(context, filter.error());
   const auto limit = args.integer("--limit", 20);
   if (!limit.ok()) return context.fail(limit.error());
-  const auto store = openStore(context);
+  const auto store = openLogs(context);
   if (!store.ok()) return context.fail(store.error());
   const auto all = (*store)->facets(*filter, args.all("--key"), static_cast<std::size_t>(std::max<std::int64_t>(*limit, 1)), context.stop);
   if (!all.ok()) return context.fail(all.error());
@@ -144,7 +140,7 @@ int rejects(Context& context, const Args& args) {
   const auto after = args.integer("--after", 0), limit = args.integer("--limit", context.json ? 1'000'000 : 100);
   if (!after.ok()) return context.fail(after.error());
   if (!limit.ok()) return context.fail(limit.error());
-  const auto store = openStore(context);
+  const auto store = openLogs(context);
   if (!store.ok()) return context.fail(store.error());
   const auto total = (*store)->rejectCount();
   if (!total.ok()) return context.fail(total.error());

@@ -3,6 +3,7 @@
 
 #include "app/retort-cli/cli.h"
 #include "app/retort-cli/filter_arg.h"
+#include "app/retort-cli/open_logs.h"
 #include "base/format.h"
 #include "data/purge.h"
 #include "logs/export_table.h"
@@ -12,11 +13,6 @@
 namespace retort::cli {
 namespace {
 
-Result<std::shared_ptr<logs::LogStore>> openStore(const Context& context) {
-  RETORT_TRY(const auto workspace, context.workspace());
-  return logs::LogStore::open(workspace.logsDb());
-}
-
 int search(Context& context, const Args& args) {
   const auto& words = args.positional();
   if (words.empty() || words.size() > 2) return context.usage("logs search needs a text or /a regular expression/, and may have a filter behind it");
@@ -24,7 +20,7 @@ int search(Context& context, const Args& args) {
   if (!filter.ok()) return failFilter(context, filter.error());
   const auto limit = args.integer("--limit", 100);
   if (!limit.ok()) return context.fail(limit.error());
-  const auto store = openStore(context);
+  const auto store = openLogs(context);
   if (!store.ok()) return context.fail(store.error());
   std::string pattern;
   auto options = logs::searchOptionsOf(words[0], pattern);
@@ -51,7 +47,7 @@ int exportLogs(Context& context, const Args& args) {
   if (args.has("--bedrock") && words.size() > 1) return context.usage("name one filter: an expression or --bedrock");
   const auto filter = words.size() == 2 ? logs::parseFilter(words[0]) : filterArgument(args, 1);
   if (!filter.ok()) return failFilter(context, filter.error());
-  const auto store = openStore(context);
+  const auto store = openLogs(context);
   if (!store.ok()) return context.fail(store.error());
   const auto ids = (*store)->ids(*filter, context.stop);
   if (!ids.ok()) return context.fail(ids.error());
@@ -68,7 +64,7 @@ int purge(Context& context, const Args& args) {
   const auto filter = logs::parseFilter(args.positional()[0]);
   if (!filter.ok()) return failFilter(context, filter.error());
   if (!args.has("--yes")) {
-    const auto store = openStore(context);
+    const auto store = openLogs(context);
     if (!store.ok()) return context.fail(store.error());
     const auto n = (*store)->count(*filter, context.stop);
     if (!n.ok()) return context.fail(n.error());
@@ -89,7 +85,7 @@ int purge(Context& context, const Args& args) {
 Result<std::pair<std::vector<std::string>, store::PeopleDb>> marked(Context& context, const logs::Filter& filter) {
   RETORT_TRY(const auto workspace, context.workspace());
   RETORT_CHECK(workspace.requireWritable());
-  RETORT_TRY(const auto store, logs::LogStore::open(workspace.logsDb()));
+  RETORT_TRY(const auto store, openLogs(context));
   RETORT_TRY(const auto ids, store->ids(filter, context.stop));
   RETORT_TRY(auto keys, store->requestKeys(ids));
   RETORT_TRY(auto people, store::PeopleDb::open(workspace.retortDb()));

@@ -3,6 +3,7 @@
 
 #include "app/retort-cli/cli.h"
 #include "app/retort-cli/filter_arg.h"
+#include "app/retort-cli/open_logs.h"
 #include "base/format.h"
 #include "logs/derive.h"
 #include "logs/stats.h"
@@ -16,7 +17,7 @@ std::string count(std::uint64_t n) { return formatCount(static_cast<std::int64_t
 /// Opens the store with its derived fields brought up to date when the table needs them.
 Result<std::shared_ptr<logs::LogStore>> openFor(const Context& context, bool needsDerived) {
   RETORT_TRY(const auto workspace, context.workspace());
-  RETORT_TRY(const auto store, logs::LogStore::open(workspace.logsDb()));
+  RETORT_TRY(const auto store, openLogs(context));
   const auto progress = store->derivedProgress();
   if (!needsDerived || progress.done >= progress.of || workspace.isReadOnly()) return store;
   RETORT_TRY(const auto prices, providers::PriceTable::load(&workspace));

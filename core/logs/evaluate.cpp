@@ -10,16 +10,6 @@ namespace retort::logs {
 
 namespace {
 
-std::optional<Column> columnOf(std::string_view field) {
-  if (field == "@time") return Column::time;
-  if (field == "@input_tokens") return Column::input;
-  if (field == "@output_tokens") return Column::output;
-  if (field == "@cached_tokens") return Column::cached;
-  if (field == "@latency") return Column::latency;
-  if (field == "@turns") return Column::turns;
-  return std::nullopt;
-}
-
 using Ranges = std::vector<std::pair<std::int64_t, std::int64_t>>;   ///< both ends included
 
 constexpr std::int64_t kLeast = INT64_MIN + 1, kMost = INT64_MAX;

@@ -204,6 +204,23 @@ std::optional<std::uint32_t> IdSet::last() const {
   return roaring_bitmap_maximum(m_parts.back()->bitmap);
 }
 
+IdSet IdSet::between(std::uint32_t first, std::uint32_t end) const {
+  IdSet out;
+  for (const auto& part : m_parts) {
+    const std::uint64_t begin = std::uint64_t(part->segment) << kSegmentShift, next = begin + (1u << kSegmentShift);
+    if (next <= first || begin >= end) continue;
+    if (begin >= first && next <= end) {
+      out.m_parts.push_back(part);
+      continue;
+    }
+    auto* inside = roaring_bitmap_from_range(std::max<std::uint64_t>(begin, first), std::min<std::uint64_t>(next, end), 1);
+    if (!inside) continue;                             // an empty range
+    roaring_bitmap_and_inplace(inside, part->bitmap);
+    append(out.m_parts, inside);
+  }
+  return out;
+}
+
 std::vector<std::uint32_t> IdSet::toVector() const {
   std::vector<std::uint32_t> ids(size());
   std::size_t at = 0;

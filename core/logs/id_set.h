@@ -22,6 +22,24 @@ struct IdChunk {
   const std::uint16_t* list = nullptr;           ///< also the pairs
 };
 
+/// Calls visit(low) for every id of a block, ascending, as its distance from the block's first.
+template <typename F>
+void forEachInChunk(const IdChunk& chunk, F&& visit) {
+  switch (chunk.kind) {
+    case IdChunk::Kind::none: break;
+    case IdChunk::Kind::list:
+      for (std::uint32_t i = 0; i < chunk.count; ++i) visit(std::uint32_t(chunk.list[i]));
+      break;
+    case IdChunk::Kind::runs:
+      for (std::uint32_t r = 0; r < chunk.count; ++r)
+        for (std::uint32_t at = chunk.list[2 * r], last = at + chunk.list[2 * r + 1]; at <= last; ++at) visit(at);
+      break;
+    case IdChunk::Kind::words:
+      for (std::uint32_t w = 0; w < 1024; ++w)
+        for (std::uint64_t rest = chunk.words[w]; rest; rest &= rest - 1) visit(w * 64 + static_cast<std::uint32_t>(__builtin_ctzll(rest)));
+  }
+}
+
 /// A segment of a set in the form that is used where it lies, in a mapped file: see IdSet::mapped.
 struct MappedPart {
   std::uint32_t segment = 0;
@@ -63,7 +81,7 @@ class IdSet {
   [[nodiscard]] std::optional<std::uint32_t> select(std::uint64_t rank) const;    ///< the rank-th smallest, from 0
   [[nodiscard]] std::optional<std::uint32_t> last() const;
   /// The ids inside [first, end).
-  [[nodiscard]] IdSet between(std::uint32_t first, std::uint32_t end) const { return *this & range(first, end); }
+  [[nodiscard]] IdSet between(std::uint32_t first, std::uint32_t end) const;
   [[nodiscard]] std::vector<std::uint32_t> toVector() const;
   /// The ids [high << 16, (high + 1) << 16), borrowed.
   [[nodiscard]] IdChunk chunk(std::uint16_t high) const;

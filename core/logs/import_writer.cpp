@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "logs/import_writer_state.h"
+#include "logs/index_file.h"
 
 namespace retort::logs {
 
@@ -268,7 +269,9 @@ Status ImportWriter::finish() {
   RETORT_CHECK(commit());
   RETORT_CHECK(foldDeltas(s.db));
   if (!s.hasIndex) RETORT_CHECK(s.db.exec("CREATE UNIQUE INDEX IF NOT EXISTS log_rid ON log(rid)"));
-  return s.db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  RETORT_CHECK(s.db.exec("PRAGMA wal_checkpoint(TRUNCATE)"));
+  if (const auto made = renewIndexFile(s.db); !made.ok()) s.note(made.error().text());
+  return {};
 }
 
 }  // namespace retort::logs

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstring>
 
+#include "logs/packed_bytes.h"
 #include "store/block_codec.h"
 
 namespace retort::logs {
@@ -48,48 +49,12 @@ constexpr const char* kSchema3 = R"sql(
 INSERT INTO meta VALUES('joined_from', (SELECT coalesce(max(id) + 1, 0) FROM log));
 )sql";
 
-constexpr std::array<store::Migration, 3> kMigrations = {{{1, kSchema1, false}, {2, kSchema2, false}, {3, kSchema3, false}}};
+// Tells this store from any other, so that an index file made from another is not taken for its own.
+constexpr const char* kSchema4 = R"sql(
+INSERT INTO meta VALUES('store', random());
+)sql";
 
-class Writer {
- public:
-  template <typename T>
-  Writer& put(T value) {
-    m_bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
-    return *this;
-  }
-  Writer& put(std::string_view text) {
-    put(static_cast<std::uint32_t>(text.size()));
-    m_bytes += text;
-    return *this;
-  }
-  std::string take() { return std::move(m_bytes); }
-
- private:
-  std::string m_bytes;
-};
-
-class Reader {
- public:
-  explicit Reader(std::string_view bytes) : m_bytes(bytes) {}
-  template <typename T>
-  bool get(T& value) {
-    if (m_bytes.size() < sizeof value) return false;
-    std::memcpy(&value, m_bytes.data(), sizeof value);
-    m_bytes.remove_prefix(sizeof value);
-    return true;
-  }
-  bool get(std::string_view& text) {
-    std::uint32_t size = 0;
-    if (!get(size) || m_bytes.size() < size) return false;
-    text = m_bytes.substr(0, size);
-    m_bytes.remove_prefix(size);
-    return true;
-  }
-  [[nodiscard]] bool isEmpty() const { return m_bytes.empty(); }
-
- private:
-  std::string_view m_bytes;
-};
+constexpr std::array<store::Migration, 4> kMigrations = {{{1, kSchema1, false}, {2, kSchema2, false}, {3, kSchema3, false}, {4, kSchema4, false}}};
 
 Error damaged(const char* what) {
   return Error{"logs.index.damaged", std::string("The index of the log store is damaged: ") + what, {}, {}, "Move logs.db away and import the sources again.", {}, {}};
@@ -111,6 +76,16 @@ const store::OpenOptions& logsOpenOptions(store::OpenOptions::Mode mode) {
   return all[static_cast<std::size_t>(mode)];
 }
 
+std::optional<Column> columnOf(std::string_view field) {
+  if (field == "@time") return Column::time;
+  if (field == "@input_tokens") return Column::input;
+  if (field == "@output_tokens") return Column::output;
+  if (field == "@cached_tokens") return Column::cached;
+  if (field == "@latency") return Column::latency;
+  if (field == "@turns") return Column::turns;
+  return std::nullopt;
+}
+
 std::span<const store::Migration> logMigrations() { return kMigrations; }
 
 std::int64_t valueHash(std::string_view value) { return static_cast<std::int64_t>(XXH3_64bits(value.data(), value.size())); }
@@ -128,7 +103,7 @@ Result<std::vector<std::int64_t>> unpackColumn(std::string_view bytes, std::size
 }
 
 Result<std::string> packDelta(const Delta& delta) {
-  Writer out;
+  PackedWriter out;
   out.put(delta.first).put(static_cast<std::uint32_t>(delta.columns.size())).put(static_cast<std::uint32_t>(delta.postings.size()));
   for (const auto& posting : delta.postings) out.put(posting.kv).put(std::string_view(posting.ids.toBytes()));
   for (const auto& column : delta.columns.values) {
@@ -139,7 +114,7 @@ Result<std::string> packDelta(const Delta& delta) {
 }
 
 Result<Delta> unpackDelta(std::string_view bytes) {
-  Reader in(bytes);
+  PackedReader in(bytes);
   Delta delta;
   std::uint32_t rows = 0, postings = 0;
   if (!in.get(delta.first) || !in.get(rows) || !in.get(postings) || rows > (1u << 24)) return damaged("a commit's head");

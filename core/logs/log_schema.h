@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,6 +28,8 @@ enum KeyClass : int { kBuiltInKey = 0, kMetadataKey = 1, kHighKey = 2 };
 
 enum class Column : std::uint8_t { time, input, output, cached, latency, turns };
 inline constexpr int kColumns = 6;
+/// Of "@time", "@input_tokens" …; nothing for other fields.
+[[nodiscard]] std::optional<Column> columnOf(std::string_view field);
 inline constexpr std::int64_t kNoValue = INT64_MIN;     ///< NULL in columns
 
 /// The columns of consecutive ids, as commits write them.

@@ -67,6 +67,8 @@ Result<bool> LogStore::refresh() {
   return true;
 }
 
+std::optional<Error> LogStore::note() const { return m_state->now()->note; }
+
 DerivedProgress LogStore::derivedProgress() const {
   std::lock_guard lock(m_state->dbMutex);
   return {m_state->derived ? m_state->derived->upTo() : 0, m_state->now()->end};

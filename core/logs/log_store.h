@@ -82,6 +82,8 @@ class LogStore {
   /// Opens logs.db read-only. Error "logs.none" where nothing was imported yet.
   static Result<std::shared_ptr<LogStore>> open(const std::filesystem::path& logsDb);
   ~LogStore();
+  /// What was found damaged at the last reading of the index, and made anew.
+  [[nodiscard]] std::optional<Error> note() const;
   /// Takes in what others committed; true when something changed. Cheap when nothing did.
   Result<bool> refresh();
 

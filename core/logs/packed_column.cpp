@@ -55,12 +55,33 @@ std::shared_ptr<const ColumnSegment> ColumnSegment::pack(std::span<const std::in
   if (most == 0 && !s.m_hasMissing) return out;
   s.m_width = most < 0xff ? 1 : most < 0xffff ? 2 : most < 0xffffffff ? 4 : 8;
   s.m_none = s.m_width == 8 ? ~0ull : (1ull << (8 * s.m_width)) - 1;
-  s.m_codes.assign((values.size() + 63) / 64 * 64 * s.m_width, 0);
+  s.m_owned.assign(s.codeBytes(), 0);
+  s.m_codes = s.m_owned.data();
   for (std::size_t i = 0; i < values.size(); ++i) {
     const std::uint64_t code = values[i] == kNoValue ? s.m_none : (static_cast<std::uint64_t>(values[i]) - static_cast<std::uint64_t>(low)) / static_cast<std::uint64_t>(s.m_step);
-    std::memcpy(s.m_codes.data() + i * s.m_width, &code, s.m_width);
+    std::memcpy(s.m_owned.data() + i * s.m_width, &code, s.m_width);
   }
   return out;
+}
+
+void ColumnSegment::writeHead(PackedWriter& out) const {
+  out.put(m_base).put(m_step).put(m_min).put(m_max).put(m_none).put(m_size).put(m_width).put(static_cast<std::uint8_t>(m_hasMissing));
+}
+
+std::shared_ptr<ColumnSegment> ColumnSegment::fromHead(PackedReader& in) {
+  auto out = std::make_shared<ColumnSegment>();
+  ColumnSegment& s = *out;
+  std::uint8_t hasMissing = 0;
+  if (!in.get(s.m_base) || !in.get(s.m_step) || !in.get(s.m_min) || !in.get(s.m_max) || !in.get(s.m_none) || !in.get(s.m_size) || !in.get(s.m_width) || !in.get(hasMissing)) return nullptr;
+  s.m_hasMissing = hasMissing != 0;
+  const bool isWidth = s.m_width == 0 || s.m_width == 1 || s.m_width == 2 || s.m_width == 4 || s.m_width == 8;
+  if (!isWidth || s.m_step <= 0 || s.m_size == 0 || s.m_size > kSegment) return nullptr;
+  return out;
+}
+
+void ColumnSegment::setCodes(const char* codes, std::shared_ptr<const void> memory) {
+  m_codes = reinterpret_cast<const std::uint8_t*>(codes);
+  m_memory = std::move(memory);
 }
 
 std::int64_t ColumnSegment::at(std::size_t i) const {
@@ -69,12 +90,34 @@ std::int64_t ColumnSegment::at(std::size_t i) const {
   switch (m_width) {
     case 0: return m_base;
     case 1: code = m_codes[i]; break;
-    case 2: code = codeAt<std::uint16_t>(m_codes.data(), i); break;
-    case 4: code = codeAt<std::uint32_t>(m_codes.data(), i); break;
-    default: code = codeAt<std::uint64_t>(m_codes.data(), i);
+    case 2: code = codeAt<std::uint16_t>(m_codes, i); break;
+    case 4: code = codeAt<std::uint32_t>(m_codes, i); break;
+    default: code = codeAt<std::uint64_t>(m_codes, i);
   }
   if (code == m_none) return kNoValue;
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(m_base) + static_cast<std::uint64_t>(m_step) * code);
+}
+
+template <typename Code>
+void ColumnSegment::readCodes(std::int64_t* out) const {
+  const auto base = static_cast<std::uint64_t>(m_base), step = static_cast<std::uint64_t>(m_step);
+  for (std::size_t i = 0; i < m_size; ++i) {
+    const std::uint64_t code = codeAt<Code>(m_codes, i);
+    out[i] = code == m_none ? kNoValue : static_cast<std::int64_t>(base + step * code);
+  }
+}
+
+void ColumnSegment::read(std::int64_t* out) const {
+  if (isEmpty() || m_width == 0) {
+    std::fill_n(out, m_size, isEmpty() ? kNoValue : m_base);
+    return;
+  }
+  switch (m_width) {
+    case 1: return readCodes<std::uint8_t>(out);
+    case 2: return readCodes<std::uint16_t>(out);
+    case 4: return readCodes<std::uint32_t>(out);
+    default: readCodes<std::uint64_t>(out);
+  }
 }
 
 std::uint32_t ColumnSegment::scan(std::int64_t low, std::int64_t high, std::uint64_t* bits) const {
@@ -90,10 +133,10 @@ std::uint32_t ColumnSegment::scan(std::int64_t low, std::int64_t high, std::uint
   const std::uint64_t to = (static_cast<std::uint64_t>(std::min(high, m_max)) - base) / step;
   if (from > to) return 0;
   switch (m_width) {
-    case 1: return scan8(m_codes.data(), m_size, static_cast<std::uint8_t>(from), static_cast<std::uint8_t>(to - from), bits);
-    case 2: return scan16(m_codes.data(), m_size, static_cast<std::uint16_t>(from), static_cast<std::uint16_t>(to - from), bits);
-    case 4: return scan32(m_codes.data(), m_size, static_cast<std::uint32_t>(from), static_cast<std::uint32_t>(to - from), bits);
-    default: return scan64(m_codes.data(), m_size, from, to - from, bits);
+    case 1: return scan8(m_codes, m_size, static_cast<std::uint8_t>(from), static_cast<std::uint8_t>(to - from), bits);
+    case 2: return scan16(m_codes, m_size, static_cast<std::uint16_t>(from), static_cast<std::uint16_t>(to - from), bits);
+    case 4: return scan32(m_codes, m_size, static_cast<std::uint32_t>(from), static_cast<std::uint32_t>(to - from), bits);
+    default: return scan64(m_codes, m_size, from, to - from, bits);
   }
 }
 
@@ -116,6 +159,19 @@ void PackedColumn::append(std::span<const std::int64_t> values) {
     }
     values = values.subspan(n);
   }
+}
+
+std::size_t PackedColumn::readSegment(std::size_t segment, std::int64_t* out) const {
+  if (segment >= m_segments.size()) return 0;
+  m_segments[segment]->read(out);
+  return m_segments[segment]->size();
+}
+
+bool PackedColumn::appendSegment(std::shared_ptr<const ColumnSegment> segment) {
+  if (m_size % kSegment != 0) return false;
+  m_size += segment->size();
+  m_segments.push_back(std::move(segment));
+  return true;
 }
 
 IdSet PackedColumn::range(std::int64_t low, std::int64_t high) const {

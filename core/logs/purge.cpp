@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "base/paths.h"
 #include "logs/import_writer.h"
+#include "logs/index_file.h"
 #include "logs/log_schema.h"
 #include "logs/log_store.h"
 #include "logs/record.h"
@@ -278,6 +279,8 @@ Result<PurgedRecords> purgeRecords(const std::filesystem::path& logsDb, const Id
   RETORT_CHECK(db.exec("PRAGMA wal_checkpoint(TRUNCATE)"));
   std::error_code ignored;
   for (const char* name : {"derived.db", "derived.db-wal", "derived.db-shm"}) std::filesystem::remove(logsDb.parent_path() / name, ignored);
+  std::filesystem::remove(indexFilePath(logsDb), ignored);
+  (void)renewIndexFile(db);                              // else the next opening makes it
   return std::move(purge.out);
 }
 

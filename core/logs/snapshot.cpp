@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
+
+#include "logs/index_file.h"
 
 namespace retort::logs {
 
@@ -165,9 +168,11 @@ struct Loader {
     fresh.resize(s.keys.size());
     RETORT_TRY(const bool goesOn, keys());
     if (!goesOn || s.end < first) return false;
-    RETORT_CHECK(postings());
-    RETORT_CHECK(columns());
-    RETORT_CHECK(deltas());
+    if (s.end > first) {
+      RETORT_CHECK(postings());
+      RETORT_CHECK(columns());
+      RETORT_CHECK(deltas());
+    }
     RETORT_CHECK(tombs());
     for (const auto& column : s.columns)
       if (column.size() != s.end) return damaged("a column's length");
@@ -186,15 +191,19 @@ Result<std::int64_t> generationOf(store::Database& db) {
 }  // namespace
 
 Result<std::shared_ptr<Snapshot>> Snapshot::load(store::Database& db, const std::shared_ptr<const Snapshot>& before) {
+  std::shared_ptr<const Snapshot> from = before;
+  std::optional<Error> note;
+  RETORT_TRY(const auto known, generationOf(db));
+  if (!before || before->generation != known) from = openIndexFile(db, note);
   // One read transaction: a commit of the importer between two queries must not show half of itself.
   RETORT_CHECK(db.exec("BEGIN"));
   std::shared_ptr<Snapshot> snapshot;
   const auto all = [&]() -> Status {
     RETORT_TRY(const auto generation, generationOf(db));
     bool isDone = false;
-    if (before && before->generation == generation) {
-      snapshot = std::make_shared<Snapshot>(*before);
-      RETORT_TRY(isDone, (Loader{db, *snapshot, before->end, {}, {}, {}, {}}.run()));
+    if (from && from->generation == generation) {
+      snapshot = std::make_shared<Snapshot>(*from);
+      RETORT_TRY(isDone, (Loader{db, *snapshot, from->end, {}, {}, {}, {}}.run()));
     }
     if (isDone) return {};
     snapshot = std::make_shared<Snapshot>();
@@ -206,18 +215,21 @@ Result<std::shared_ptr<Snapshot>> Snapshot::load(store::Database& db, const std:
   Status status = all();
   (void)db.exec("COMMIT");
   if (!status.ok()) return std::move(status).error();
+  if (note) snapshot->note = std::move(note);
   return snapshot;
 }
 
-void SnapshotKey::index() {
+void SnapshotKey::indexTexts() {
   auto map = std::make_shared<std::unordered_map<std::string_view, std::size_t>>();
   map->reserve(values.size());
-  std::uint64_t sum = 0;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    map->emplace(*values[i].text, i);
-    sum += values[i].ids->size();
-  }
+  for (std::size_t i = 0; i < values.size(); ++i) map->emplace(*values[i].text, i);
   byText = std::move(map);
+}
+
+void SnapshotKey::index() {
+  indexTexts();
+  std::uint64_t sum = 0;
+  for (const auto& value : values) sum += value.ids->size();
   isSingle = sum <= all.size();
   m_codes.reset();
 }
@@ -228,9 +240,15 @@ std::shared_ptr<const ValueCodes> SnapshotKey::codes(std::uint32_t end) const {
   if (!m_codes || m_codes->codes.size() < end) {
     auto made = std::make_shared<ValueCodes>();
     made->codes.assign(end, 0);
-    for (std::size_t i = 0; i < values.size(); ++i)
-      for (const auto one : values[i].ids->toVector())
-        if (one < end) made->codes[one] = static_cast<std::uint16_t>(i + 1);
+    // Block by block: a block's codes stay in the cache while all values pass.
+    for (std::uint32_t first = 0; first < end; first += 65'536) {
+      const std::span<std::uint16_t> block(made->codes.data() + first, std::min<std::uint32_t>(65'536, end - first));
+      for (std::size_t i = 0; i < values.size(); ++i)
+        forEachInChunk(values[i].ids->chunk(static_cast<std::uint16_t>(first >> 16)), [&, code = static_cast<std::uint16_t>(i + 1)](std::uint32_t at) {
+          if (at < block.size()) block[at] = code;
+        });
+      if (first >= 0xffff0000u) break;
+    }
     m_codes = std::move(made);
   }
   return m_codes;

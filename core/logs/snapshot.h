@@ -49,6 +49,8 @@ struct SnapshotKey {
   }
   /// Made on first use; nothing where a record may have several values, or for very many of them.
   [[nodiscard]] std::shared_ptr<const ValueCodes> codes(std::uint32_t end) const;
+  /// Fills byText.
+  void indexTexts();
   /// Fills byText and isSingle.
   void index();
 
@@ -90,6 +92,9 @@ struct Snapshot {
   PackedColumn columns[kColumns];
   std::unordered_map<std::int64_t, std::shared_ptr<const std::string>> rowTexts;   ///< kv -> text of @model, @op, @stop
   std::vector<std::shared_ptr<const ExtraFields>> extras;
+
+  /// What was wrong with the index file, which was left aside and made anew.
+  std::optional<Error> note;
 
   /// The picture of now; what `before` (or nothing) has already is shared, so that an append costs what was appended.
   static Result<std::shared_ptr<Snapshot>> load(store::Database& db, const std::shared_ptr<const Snapshot>& before);
