@@ -1,7 +1,6 @@
 // Athena through the user's own `aws`: a query is started, awaited, and its result file fetched from the bucket it lies in.
 #include <algorithm>
 #include <chrono>
-#include <fstream>
 #include <thread>
 
 #include "base/clock.h"
@@ -154,7 +153,6 @@ class AthenaSource : public RecordSource {
     if (since || until) {
       if (find("year")) {
         // A finer part narrows only where the coarser ones are the same at both ends.
-        std::string before;
         static constexpr std::pair<std::string_view, std::string_view> kParts[] = {{"year", "yyyy"}, {"month", "MM"}, {"day", "dd"}, {"hour", "HH"}};
         for (const auto& [name, pattern] : kParts) {
           const auto* key = find(name);

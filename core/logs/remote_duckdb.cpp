@@ -1,7 +1,6 @@
 // DuckDB over Parquet and JSON files, here or in object storage, through the user's own `duckdb`: statements go in on its input, rows come
 // out as JSON lines. Nothing goes through a shell.
 #include <algorithm>
-#include <thread>
 
 #include "base/error.h"
 #include "base/files.h"
