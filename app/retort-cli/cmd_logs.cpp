@@ -132,7 +132,10 @@ int facets(Context& context, const Args& args) {
   for (const auto& facet : *all) {
     json.push_back(printFacet(context, facet));
   }
-  context.printJson({{"facets", json}});
+  const auto progress = (*store)->derivedProgress();
+  if (progress.done < progress.of)
+    context.print("Derived fields: computing, " + formatPercent(static_cast<double>(progress.done) / static_cast<double>(progress.of)));
+  context.printJson({{"facets", json}, {"derived", {{"done", progress.done}, {"of", progress.of}}}});
   return done;
 }
 

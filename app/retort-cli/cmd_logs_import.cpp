@@ -1,6 +1,7 @@
 // `logs import`, `logs models`, and the job kind "import".
 #include <algorithm>
 
+#include "app/retort-cli/background.h"
 #include "app/retort-cli/cli.h"
 #include "app/retort-cli/filter_arg.h"
 #include "app/retort-cli/read_rules_arg.h"
@@ -49,6 +50,8 @@ int import(Context& context, const Args& args) {
   if (summary->unchangedFiles > 0) context.print(formatCount(summary->unchangedFiles) + " files had been imported before and are unchanged");
   if (summary->remapped > 0) context.print(formatCount(summary->remapped) + " stored records have another model name by the edited table");
   if (summary->rejected > 0) context.note("Rejected lines: retort-cli logs rejects");
+  if (!args.has("--no-derive") && summary->accepted + summary->remapped > 0)
+    if (const auto queued = queueAfterImport(*workspace); !queued.ok()) context.note("Derived fields are not worked out by themselves (" + queued.error().text() + "); use: retort-cli logs derive");
   Json json = summary->toJson();
   if (query) {
     context.print("Pulled " + formatCount(query->pulled) + " records (" + formatBytes(static_cast<std::uint64_t>(query->bytes)) + ") with query " + query->id + costText(query->cost));
@@ -112,14 +115,15 @@ Result<Json> importJob(JobContext& context) {
     return std::filesystem::exists(control / "pause", error);
   };
   RETORT_TRY(const auto summary, logs::importLogs(context.workspace.logsDb(), options, context.stop, context.progress));
+  if (summary.accepted + summary.remapped > 0) RETORT_CHECK(queueAfterImport(context.workspace));
   return summary.toJson();
 }
 
-const Registration r1{{"logs", "import", "logs import PATH|s3://BUCKET/PREFIX…|--from SOURCE [--format F] [--map FILE] [--since T] [--until T] [--where FILTER]",
+const Registration r1{{"logs", "import", "logs import PATH|s3://BUCKET/PREFIX…|--from SOURCE [--format F] [--map FILE] [--since T] [--until T] [--where FILTER] [--no-derive]",
                        "Imports logs of any known format; continues where it stopped.",
                        withRemote({{"--format", "F", "read as this format; else recognised by content"}, {"--map", "FILE", "JSON paths of an unknown format; remembered in the workspace"},
                         {"--since", "T", "only records from this time on; of object storage only such hour folders are opened"}, {"--until", "T", "only records before this time"},
-                        {"--where", "FILTER", "only records that match"}, {"--workers", "N", "parse threads; else one fewer than cores, at least two where there are two"}}), import}};
+                        {"--where", "FILTER", "only records that match"}, {"--no-derive", "", "do not begin to work out derived fields in the background"}, {"--workers", "N", "parse threads; else one fewer than cores, at least two where there are two"}}), import}};
 const Registration r2{{"logs", "models", "logs models [--set ID=MODEL]…", "Lists model ids as logged and what they are called; names one.", {{"--set", "ID=MODEL", "a name in the workspace's table; a final * in ID stands for any rest"}}, models}};
 const JobRegistration j1("import", importJob);
 

@@ -27,4 +27,19 @@ void DecodedText::read(const Call& call) {
   m_size = m_buffer.size();
 }
 
+void DecodedText::read(const Record& record) {
+  m_buffer.clear();
+  const auto add = [&](const Json& message) {
+    if (!m_buffer.empty()) m_buffer += '\n';
+    m_buffer += messageText(message);
+  };
+  for (const auto& message : record.messages) add(message);
+  m_answerAt = m_buffer.size();
+  if (!record.answer.is_null()) {
+    if (m_answerAt > 0) ++m_answerAt;
+    add(record.answer);
+  }
+  m_size = m_buffer.size();
+}
+
 }  // namespace retort::logs

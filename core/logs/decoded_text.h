@@ -7,6 +7,7 @@
 namespace retort::logs {
 
 struct Call;
+struct Record;
 
 /// The same text as searchableText() gives of the record; its memory is kept from one record to the next.
 class DecodedText {
@@ -15,6 +16,7 @@ class DecodedText {
   [[nodiscard]] std::string_view prompt() const { return text().substr(0, m_answerAt); }
   [[nodiscard]] std::string_view answer() const { return text().substr(m_answerAt); }
   void read(const Call& call);
+  void read(const Record& record);
 
   /// For readers that write it themselves: room for `size` bytes and 64 more that may be scribbled on.
   char* begin(std::size_t size) {

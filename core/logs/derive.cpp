@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <thread>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -350,11 +352,24 @@ class Pass {
 
 }  // namespace
 
+namespace {
+
+/// After an import a job does this by itself: who asks for it meanwhile waits, and then finds little left to do.
+Result<FileLock> lockWhenFree(const std::filesystem::path& path, std::stop_token stop) {
+  while (true) {
+    RETORT_TRY(auto lock, FileLock::tryLock(path, hostName()));
+    if (lock) return std::move(*lock);
+    if (stop.stop_requested()) return cancelledError("Working out derived fields");
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+}
+
+}  // namespace
+
 Result<DeriveSummary> deriveFields(const std::filesystem::path& folder, const providers::PriceTable& prices, std::stop_token stop, const ProgressFn& progress) {
   const double began = monotonicSeconds();
   RETORT_TRY(const auto store, LogStore::open(folder / "logs.db"));
-  RETORT_TRY(auto lock, FileLock::tryLock(folder / "derived.db.lock", hostName()));
-  if (!lock) return Error{"logs.derive.busy", "Another program is working out the derived fields", shown(folder.string()), {}, "Wait for it.", {}, {}};
+  RETORT_TRY(const auto lock, lockWhenFree(folder / "derived.db.lock", stop));
   RETORT_TRY(auto db, openDerived(folder, true));
   const auto end = static_cast<std::uint32_t>(store->derivedProgress().of);
   Pass pass(*store, std::move(db), prices);

@@ -18,7 +18,7 @@ struct DeriveSummary {
   double seconds = 0;
 };
 
-/// Brings derived.db of the workspace `folder` up to its logs.db. Error "logs.derive.busy" while another pass runs. Cancelled, it keeps
+/// Brings derived.db of the workspace `folder` up to its logs.db. Waits while another pass runs. Cancelled, it keeps
 /// what was committed and the next call goes on there. Where ids have moved (a purge, an edited alias table) it begins anew.
 Result<DeriveSummary> deriveFields(const std::filesystem::path& folder, const providers::PriceTable& prices, std::stop_token stop = {}, const ProgressFn& progress = {});
 

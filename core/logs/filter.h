@@ -13,7 +13,7 @@
 
 namespace retort::logs {
 
-enum class FilterOp { equal, notEqual, less, lessEqual, greater, greaterEqual, in, between, contains, prefix, regex, exists };
+enum class FilterOp { equal, notEqual, less, lessEqual, greater, greaterEqual, in, between, contains, prefix, regex, exists, match };
 
 /// A value as written: text in quotes or a bare number (its spelling is kept).
 struct FilterValue {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "logs/filter_test.h"
+#include "logs/text_test.h"
 
 namespace retort::logs {
 
@@ -11,6 +12,7 @@ struct RecordMatcher::State {
     std::string field;
     bool isBuiltIn = false, isNegated = false;
     std::optional<ValueTest> test;
+    std::optional<TextTest> text;        // of @text
     std::vector<Node> children;
   };
   Node root;
@@ -25,6 +27,11 @@ struct RecordMatcher::State {
       if (from.isBuiltIn && isKnownOnlyInStore(from.field))
         return Error{"filter.field.late", "The field " + from.field + " cannot be tested on a single record", {}, "it is worked out from all imported records, or set by people", "Import first, then use this filter on the store.", {}, {}};
       node.isNegated = from.op == FilterOp::notEqual;
+      if (from.isBuiltIn && from.field == "@text") {
+        RETORT_TRY(auto text, TextTest::create(from.op, from.values.empty() ? std::string_view() : std::string_view(from.values[0].text)));
+        node.text.emplace(std::move(text));
+        return node;
+      }
       RETORT_TRY(auto test, ValueTest::create(from));
       node.test.emplace(std::move(test));
     }
@@ -37,6 +44,11 @@ struct RecordMatcher::State {
 
   /// Does the field pass? Nothing when the record has no such value.
   static std::optional<bool> answer(const Node& node, const Record& r) {
+    if (node.text) {
+      DecodedText decoded;
+      decoded.read(r);
+      return decoded.text().empty() ? std::nullopt : std::optional(node.text->find(decoded).has_value());
+    }
     const ValueTest& test = *node.test;
     if (!node.isBuiltIn) {
       const auto* value = r.metadataValue(node.field);
@@ -60,7 +72,6 @@ struct RecordMatcher::State {
     if (node.field == "@cached_tokens") return number(r.cachedTokens);
     if (node.field == "@latency") return number(r.latencyMs);
     if (node.field == "@turns") return number(r.turns);
-    if (node.field == "@text") return text(searchableText(r));
     if (node.field == "@flags") {
       const auto words = flagWords(r.flags);
       if (words.empty()) return std::nullopt;

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/format.h"
 #include "logs/filter_test.h"
+#include "logs/word_query.h"
 
 namespace retort::logs {
 
@@ -291,7 +292,7 @@ class Parser {
     static const std::vector<std::pair<std::string_view, FilterOp>> symbols = {{"=", FilterOp::equal}, {"!=", FilterOp::notEqual}, {"<", FilterOp::less},
                                                                                {"<=", FilterOp::lessEqual}, {">", FilterOp::greater}, {">=", FilterOp::greaterEqual}};
     static const std::vector<std::pair<std::string_view, FilterOp>> words = {
-        {"in", FilterOp::in}, {"between", FilterOp::between}, {"contains", FilterOp::contains}, {"prefix", FilterOp::prefix}, {"regex", FilterOp::regex}};
+        {"in", FilterOp::in}, {"between", FilterOp::between}, {"contains", FilterOp::contains}, {"prefix", FilterOp::prefix}, {"regex", FilterOp::regex}, {"match", FilterOp::match}};
     const auto& list = m_token.kind == Kind::symbol ? symbols : words;
     for (const auto& [text, op] : list)
       if (isSymbol(text) || isWord(text)) {
@@ -301,7 +302,7 @@ class Parser {
     std::vector<std::string> names;
     for (const auto& [text, op] : words) names.emplace_back(text);
     auto next = nearest(names);
-    return wrong("An operator is expected behind " + shown(node.field), next.empty() ? "One of = != < <= > >= in between contains prefix regex." : next);
+    return wrong("An operator is expected behind " + shown(node.field), next.empty() ? "One of = != < <= > >= in between contains prefix regex, and of @text match." : next);
   }
 
   [[nodiscard]] FieldType typeOf(const FilterNode& node) const { return node.isBuiltIn ? findBuiltIn(node.field)->type : FieldType::text; }
@@ -310,12 +311,12 @@ class Parser {
     const auto type = typeOf(node);
     const bool isOrder = node.op == FilterOp::less || node.op == FilterOp::lessEqual || node.op == FilterOp::greater || node.op == FilterOp::greaterEqual || node.op == FilterOp::between;
     const bool isText = node.op == FilterOp::contains || node.op == FilterOp::prefix || node.op == FilterOp::regex;
-    const char* allowed = nullptr;
+    const char* allowed = type != FieldType::search && node.op == FilterOp::match ? "= != < <= > >= in between contains prefix regex exists" : nullptr;
     if (type == FieldType::text && node.isBuiltIn && isOrder) allowed = "= != in contains prefix regex exists";
     if ((type == FieldType::number || type == FieldType::time) && isText) allowed = "= != < <= > >= in between exists";
     if (type == FieldType::id && (isOrder || isText)) allowed = "= != in exists";
     if (type == FieldType::flags && (isOrder || isText)) allowed = "= != in exists";
-    if (type == FieldType::search && !(node.op == FilterOp::contains || node.op == FilterOp::regex)) allowed = "contains regex exists";
+    if (type == FieldType::search && !(node.op == FilterOp::contains || node.op == FilterOp::regex || node.op == FilterOp::match)) allowed = "contains regex match exists";
     if (!allowed) return {};
     return errorAt(m_text, at, "filter.operator", shown(node.field) + " does not take this operator", "It takes " + std::string(allowed) + ".");
   }
@@ -347,6 +348,12 @@ class Parser {
         return error;
       }
     }
+    if (node.op == FilterOp::match)
+      if (const auto words = WordQuery::parse(m_token.text); !words.ok()) {
+        auto error = errorAt(m_text, m_token.at, words.error().code, words.error().what, words.error().next);
+        error.why = words.error().why;
+        return error;
+      }
     node.values.push_back({m_token.text, m_token.kind == Kind::number});
     return advance();
   }

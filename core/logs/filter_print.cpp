@@ -9,7 +9,7 @@ namespace retort::logs {
 
 namespace {
 
-constexpr std::array<std::string_view, 12> kOps = {"=", "!=", "<", "<=", ">", ">=", "in", "between", "contains", "prefix", "regex", "exists"};
+constexpr std::array<std::string_view, 13> kOps = {"=", "!=", "<", "<=", ">", ">=", "in", "between", "contains", "prefix", "regex", "exists", "match"};
 std::string_view opText(FilterOp op) { return kOps[static_cast<std::size_t>(op)]; }
 
 std::string quotedText(const std::string& text) { return dumpJson(Json(text)); }
@@ -88,6 +88,7 @@ std::string testWords(const FilterNode& node, Missing missing) {
     case FilterOp::contains: return subject + " contains " + value(0);
     case FilterOp::prefix: return subject + " begins with " + value(0);
     case FilterOp::regex: return subject + " matches the pattern " + value(0);
+    case FilterOp::match: return subject + " holds the words " + value(0);
     case FilterOp::exists: return node.field == "@flags" && node.isBuiltIn ? "there is a flag" : subject + " is present";
   }
   return {};

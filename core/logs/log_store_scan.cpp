@@ -9,6 +9,7 @@
 #include "logs/log_schema.h"
 #include "logs/log_store_state.h"
 #include "logs/people_fields.h"
+#include "logs/text_index.h"
 #include "logs/text_scan.h"
 #include "logs/text_test.h"
 
@@ -280,7 +281,7 @@ Result<SearchSummary> LogStore::State::scanText(const IdSet& ids, const TextScan
         if (progress) meter.at(static_cast<std::int64_t>(summary.searched));
         for (const auto& one : finds.hits) {
           ++summary.hits;
-          if (!hit(one)) return false;
+          if (stop.stop_requested() || !hit(one)) return false;
         }
         return true;
       })));
@@ -292,10 +293,22 @@ Result<SearchSummary> LogStore::State::scanText(const IdSet& ids, const TextScan
 Result<IdSet> LogStore::State::textMatches(const IdSet& candidates, const FilterNode& test, std::stop_token stop, const ProgressFn& progress) const {
   std::vector<std::uint32_t> found;
   const TextScan scan{test.op, test.values.empty() ? std::string() : test.values[0].text, false, false};
-  RETORT_TRY(const auto summary, scanText(candidates, scan, [&](const SearchHit& hit) { return found.push_back(hit.id), true; }, stop, progress));
+  // Words that the index knows are asked for; records that it does not know yet are scanned as all are without it.
+  IdSet known, unknown = candidates;
+  if (test.op == FilterOp::match) {
+    RETORT_TRY(const auto index, TextIndex::open(db.path().parent_path(), std::max<std::int64_t>(0, now()->generation)));
+    if (index) {
+      RETORT_TRY(const auto query, WordQuery::parse(scan.value));
+      RETORT_TRY(known, index->match(query, stop));
+      known &= candidates;
+      unknown -= IdSet::range(0, index->upTo());
+    }
+  }
+  RETORT_TRY(const auto summary, scanText(unknown, scan, [&](const SearchHit& hit) { return found.push_back(hit.id), true; }, stop, progress));
   if (summary.unreadable > 0)
     return Error{"logs.record.unreadable", formatCount(static_cast<std::int64_t>(summary.unreadable)) + " records cannot be read", {}, {}, "Import their sources again.", {}, {}};
-  return IdSet::of(found);
+  known |= IdSet::of(found);
+  return known;
 }
 
 Result<SearchSummary> LogStore::scanText(const IdSet& ids, const TextScan& scan, const OnHit& hit, std::stop_token stop, const ProgressFn& progress) const {

@@ -278,7 +278,7 @@ Result<PurgedRecords> purgeRecords(const std::filesystem::path& logsDb, const Id
   RETORT_CHECK(purge.dropDictionaries(stop, progress));
   RETORT_CHECK(db.exec("PRAGMA wal_checkpoint(TRUNCATE)"));
   std::error_code ignored;
-  for (const char* name : {"derived.db", "derived.db-wal", "derived.db-shm"}) std::filesystem::remove(logsDb.parent_path() / name, ignored);
+  for (const char* name : {"derived.db", "derived.db-wal", "derived.db-shm", "fulltext.db", "fulltext.db-wal", "fulltext.db-shm"}) std::filesystem::remove(logsDb.parent_path() / name, ignored);
   std::filesystem::remove(indexFilePath(logsDb), ignored);
   (void)renewIndexFile(db);                              // else the next opening makes it
   return std::move(purge.out);

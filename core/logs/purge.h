@@ -19,7 +19,7 @@ struct PurgedRecords {
 };
 
 /// Needs the writer's lock ("logs.import.busy"). One transaction; the freed pages are overwritten and the write-ahead log is emptied.
-/// derived.db is deleted: its texts are made of prompts. Call retort.db's recordPurge() first, so that a crash in between only purges twice.
+/// derived.db and fulltext.db are deleted: their texts and words are those of prompts. Call retort.db's recordPurge() first, so that a crash in between only purges twice.
 Result<PurgedRecords> purgeRecords(const std::filesystem::path& logsDb, const IdSet& ids, std::stop_token stop = {}, const ProgressFn& progress = {});
 
 }  // namespace retort::logs

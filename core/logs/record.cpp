@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/format.h"
 #include "base/hash.h"
+#include "logs/decoded_text.h"
 
 namespace retort::logs {
 
@@ -122,16 +123,9 @@ std::string messageText(const Json& message) {
 }
 
 std::string searchableText(const Record& record) {
-  std::string text;
-  for (const auto& message : record.messages) {
-    if (!text.empty()) text += '\n';
-    text += messageText(message);
-  }
-  if (!record.answer.is_null()) {
-    if (!text.empty()) text += '\n';
-    text += messageText(record.answer);
-  }
-  return text;
+  DecodedText text;
+  text.read(record);
+  return std::string(text.text());
 }
 
 std::string normaliseModel(std::string_view raw) {

@@ -9,7 +9,7 @@
 namespace retort::logs {
 
 struct TextScan {
-  FilterOp op = FilterOp::contains;    ///< contains, regex or exists
+  FilterOp op = FilterOp::contains;    ///< contains, regex, match or exists
   std::string value;
   bool isRaw = false;                  ///< of the source lines instead of the decoded texts
   bool withContext = true;             ///< fill the texts of hits

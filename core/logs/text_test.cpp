@@ -10,6 +10,9 @@ Result<TextTest> TextTest::create(FilterOp op, std::string_view value) {
   if (op == FilterOp::regex) {
     RETORT_TRY(auto pattern, Pattern::compile(value));
     test.m_pattern.emplace(std::move(pattern));
+  } else if (op == FilterOp::match) {
+    RETORT_TRY(auto words, WordQuery::parse(value));
+    test.m_words.emplace(std::move(words));
   } else if (op == FilterOp::contains && !value.empty()) {
     test.m_text.emplace(std::string(value));
   }
@@ -19,11 +22,13 @@ Result<TextTest> TextTest::create(FilterOp op, std::string_view value) {
 std::optional<std::pair<std::size_t, std::size_t>> TextTest::find(const DecodedText& decoded) const {
   if (decoded.text().empty()) return std::nullopt;
   if (m_pattern) return m_pattern->find(decoded.text(), true);
+  if (m_words) return m_words->find(decoded.prompt(), decoded.answer());
   return findInLine(decoded.text());
 }
 
 std::optional<std::pair<std::size_t, std::size_t>> TextTest::findInLine(std::string_view line) const {
   if (m_pattern) return m_pattern->find(line);
+  if (m_words) return m_words->find(line, {});
   if (!m_text) return std::pair(std::size_t(0), std::size_t(0));
   const auto at = m_text->find(line);
   if (at == std::string_view::npos) return std::nullopt;

@@ -11,13 +11,14 @@
 #include "logs/filter.h"
 #include "logs/filter_test.h"
 #include "logs/line_filter.h"
+#include "logs/word_query.h"
 
 namespace retort::logs {
 
 /// Not for two threads at once.
 class TextTest {
  public:
-  /// `op`: contains, regex or exists. Error "filter.regex".
+  /// `op`: contains, regex, match or exists. Errors "filter.regex", "filter.words".
   static Result<TextTest> create(FilterOp op, std::string_view value);
   /// Place and length of the first match. An empty text matches nothing: such a record has no text.
   [[nodiscard]] std::optional<std::pair<std::size_t, std::size_t>> find(const DecodedText& decoded) const;
@@ -30,6 +31,7 @@ class TextTest {
   std::string m_value;
   std::optional<ByteSearch> m_text;
   std::optional<Pattern> m_pattern;
+  std::optional<WordQuery> m_words;
 };
 
 }  // namespace retort::logs

@@ -14,7 +14,7 @@ constexpr std::size_t kEnded = 6;
 
 /// The page that shows a job of `kind`.
 QString pageOf(const std::string& kind) {
-  if (kind == "import" || kind == "sample") return QStringLiteral("logs");
+  if (kind == "import" || kind == "sample" || kind == "derive" || kind == "index") return QStringLiteral("logs");
   if (kind == "dataset") return QStringLiteral("datasets");
   if (kind == "evaluate" || kind == "export") return qs(kind);
   return kind == "distil" || kind == "demo" ? QStringLiteral("distil") : QString();
@@ -26,6 +26,8 @@ QString jobTitle(const run::JobSummary& job) {
   const QString name = job.name.empty() ? qs(job.id) : qs(job.name);
   if (job.kind == "import") return JobsDock::tr("Import: %1").arg(name);
   if (job.kind == "sample") return JobsDock::tr("Sample logs");
+  if (job.kind == "derive") return JobsDock::tr("Derived fields");
+  if (job.kind == "index") return JobsDock::tr("Text index");
   if (job.kind == "dataset") return JobsDock::tr("Dataset: %1").arg(name);
   if (job.kind == "evaluate") return JobsDock::tr("Evaluation: %1").arg(name);
   if (job.kind == "export") return JobsDock::tr("Export: %1").arg(name);
