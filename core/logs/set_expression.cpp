@@ -1,8 +1,6 @@
 // One block at a time: every node gives nothing, everything, or a bitmap.
 #include "logs/set_expression.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -185,14 +183,6 @@ void forEachBlock(const SetExpression& e, std::uint32_t end, const IdSet* live, 
   }
 }
 
-/// Half of the time of filling a long list goes to page faults; with large pages there are 512 times fewer.
-void preferLargePages(void* memory, std::size_t bytes) {
-  constexpr std::uintptr_t kPage = 2u << 20;
-  const auto first = (reinterpret_cast<std::uintptr_t>(memory) + kPage - 1) / kPage * kPage;
-  const auto end = (reinterpret_cast<std::uintptr_t>(memory) + bytes) / kPage * kPage;
-  if (first < end) (void)madvise(reinterpret_cast<void*>(first), end - first, MADV_HUGEPAGE);
-}
-
 }  // namespace
 
 std::uint64_t SetExpression::weight(std::uint64_t universe) const {
@@ -249,7 +239,6 @@ std::vector<std::uint32_t> listOf(const SetExpression& e, std::uint32_t end, con
   });
   std::vector<std::uint32_t> out, block(65'536 + 16);
   out.reserve(count);
-  preferLargePages(out.data(), count * sizeof(std::uint32_t));
   for (const auto& [high, words] : blocks) {
     const auto n = listBits(words.data(), std::uint32_t(high) << 16, block.data());
     out.insert(out.end(), block.begin(), block.begin() + static_cast<std::ptrdiff_t>(n));

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "logs/id_order.h"
 #include "logs/log_store.h"
 
 using namespace retort;
@@ -84,7 +85,7 @@ int main(int argc, char** argv) {
       "promptVersion != \"v11\" and promptVersion != \"v30\" and tenant != \"tenant-1\" and tenant != \"tenant-2\" and (experiment != \"exp-1\" or app = \"app-3\") and "
       "not experiment in (\"exp-13\", \"exp-42\") and exists(tenant) and exists(app) and task != \"task-9\"";
   const char* const narrow = "env = \"prod\" and app = \"app-1\" and task = \"task-3\" and tier = \"free\" and promptVersion = \"v1\"";
-  const char* const ranges = "env = \"prod\" and @input_tokens between 200 and 1500 and @output_tokens > 40 and @latency < 2500 and @time >= \"2026-03-01\"";
+  const char* const ranges = "env = \"prod\" and @input_tokens between 200 and 600 and @output_tokens > 40 and not @input_tokens = 300 and @time between \"2026-06-01\" and \"2027-12-01\"";
   for (const auto& [name, text] : {std::pair{"count, 16 metadata clauses", sixteen}, {"count, 5 equalities", narrow}, {"count, one broad clause", "env = \"prod\""},
                                    {"count, with four numeric ranges", ranges}, {"count, 16 alternatives", "app in (\"app-0\",\"app-1\",\"app-2\",\"app-3\",\"app-4\",\"app-5\",\"app-6\",\"app-7\") or task in (\"task-0\",\"task-1\",\"task-2\",\"task-3\",\"task-4\",\"task-5\",\"task-6\",\"task-7\")"}}) {
     const auto filter = parseFilter(text);
@@ -113,6 +114,11 @@ int main(int argc, char** argv) {
          jump(i);
        }));
   show("random row and detail, warm", timed(300, jump));
+  show("sort all by time, descending", timed(3, [&](int) { (void)sortedIds(store, all, "@time", true); }));
+  show("sort all by input tokens", timed(3, [&](int) { (void)sortedIds(store, all, "@input_tokens", false); }));
+  show("sort all by tenant", timed(3, [&](int) { (void)sortedIds(store, all, "tenant", false); }));
+  const auto span = store.timeRange().value_or(std::pair<std::int64_t, std::int64_t>{0, 1});
+  show("histogram of time, 200 bars", timed(rounds, [&](int) { (void)timeHistogram(store, store.universe(), span.first, span.second + 1, 200); }));
   const auto changed = timed(rounds, [&](int) { (void)(*opened)->refresh(); });
   show("refresh without a change", changed);
   std::printf("RssAnon at the end %.0f MB\n", rssAnonMb());
