@@ -12,6 +12,7 @@
 #include "base/version.h"
 #include "data/folder_index.h"
 #include "job/job_folder.h"
+#include "job/worker.h"
 #include "models/library.h"
 #include "run/run_list.h"
 
@@ -71,20 +72,21 @@ class Doctor {
 
   /// The worker's own self-test says libtorch's version and the device; its failure is a sentence already.
   void worker() {
-    const auto program = findProgram("retort-worker");
-    if (!program.ok()) return add("Worker", program.error());
-    const auto tested = runCommand({*program, {"selftest", "--quick", "--json"}, {}, {}, {}}, {}, m_context.stop);
+    const auto command = job::workerCommand({"selftest", "--quick", "--json"});
+    if (!command.ok()) return add("Worker", command.error());
+    const auto program = command->program;
+    const auto tested = runCommand(*command, {}, m_context.stop);
     if (!tested.ok()) return add("Worker", tested.error());
     const auto json = parseJson(tested->out, "selftest");
     if (!json.ok()) {
       constexpr std::string_view prefix = "retort-worker: ";
       std::string said(trimmed(tested->err));
       if (said.starts_with(prefix)) said.erase(0, prefix.size());
-      return add("Worker", "wrong", program->string() + ": " + (said.empty() ? "it ended with code " + std::to_string(tested->exitCode) + " and said nothing" : shown(said)),
+      return add("Worker", "wrong", program.string() + ": " + (said.empty() ? "it ended with code " + std::to_string(tested->exitCode) + " and said nothing" : shown(said)),
                  "Models can be neither trained nor asked until this is mended: run packaging/setup.");
     }
-    const auto find = runCommand({*program, {"--find"}, {}, {}, {}}, {}, m_context.stop);
-    add("Worker", "ok", program->string());
+    const auto find = runCommand({program, {"--find"}, {}, {}, {}}, {}, m_context.stop);
+    add("Worker", "ok", program.string());
     add("libtorch", "ok", json->value("torch", std::string("unknown version")) + (find.ok() ? " in " + std::string(trimmed(find->out)) : std::string()));
     const std::int64_t bad = json->value("failed", std::int64_t{0});
     add("Device", bad == 0 ? "ok" : "wrong",

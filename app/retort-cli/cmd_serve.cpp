@@ -9,6 +9,7 @@
 #include "base/format.h"
 #include "base/paths.h"
 #include "exports/student.h"
+#include "job/worker.h"
 
 namespace retort::cli {
 namespace {
@@ -42,14 +43,15 @@ int serve(Context& context, const Args& args) {
     context.note("Calls are kept in " + (*root / "traffic").string() + "; bring them in with: retort-cli logs import " + (*root / "traffic").string());
   }
   if (const auto key = args.get("--key"); !key.empty()) ::setenv("RETORT_SERVE_KEY", key.c_str(), 1);
-  const auto worker = findProgram("retort-worker");
+  const auto worker = job::workerCommand({});
   if (!worker.ok()) return context.fail(worker.error());
+  for (const auto& name : worker->unsetEnv) ::unsetenv(name.c_str());
   std::vector<char*> argv;
   for (auto& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   std::fflush(nullptr);
-  ::execv(worker->c_str(), argv.data());
-  return context.fail(Error{"cli.serve.start", "The server could not be started", worker->string(), std::strerror(errno), "Run packaging/setup.", {}, {}});
+  ::execv(worker->program.c_str(), argv.data());
+  return context.fail(Error{"cli.serve.start", "The server could not be started", worker->program.string(), std::strerror(errno), "Run packaging/setup.", {}, {}});
 }
 
 const Registration r{{"serve", "", "serve MODEL [--port P] [--key K] [--log]", "Answers over HTTP as OpenAI's API does (chat, completions, models, health), on this machine.",

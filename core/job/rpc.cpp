@@ -1,10 +1,10 @@
 // The client side of rpc: one worker process, one call at a time.
 #include "job/rpc.h"
 
-#include "base/paths.h"
 #include "base/subprocess.h"
 #include "base/version.h"
 #include "job/job_folder.h"
+#include "job/worker.h"
 
 namespace retort::job {
 
@@ -27,8 +27,7 @@ RpcClient::RpcClient() : m(std::make_unique<Private>()) {}
 RpcClient::~RpcClient() = default;
 
 Result<std::unique_ptr<RpcClient>> RpcClient::start(const std::filesystem::path& model, const Options& options, std::stop_token stop) {
-  RETORT_TRY(const auto worker, findProgram("retort-worker"));
-  Command command{worker, {"rpc", model.string(), "--dtype", options.dtype, "--threads", std::to_string(options.threads), "--device", options.device}, {}, {}, {}};
+  RETORT_TRY(auto command, workerCommand({"rpc", model.string(), "--dtype", options.dtype, "--threads", std::to_string(options.threads), "--device", options.device}));
   if (!options.adapter.empty()) command.args.insert(command.args.end(), {"--adapter", options.adapter.string()});
   auto client = std::unique_ptr<RpcClient>(new RpcClient);
   RETORT_TRY(auto process, LineProcess::start(command));

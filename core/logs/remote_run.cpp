@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "base/format.h"
-#include "providers/secret.h"
+#include "job/worker.h"
 
 namespace retort::logs {
 
@@ -50,7 +50,7 @@ Error tooSlow(const std::string& source, double seconds) {
 }
 
 std::vector<std::string> keysOfOthers() {
-  auto names = providers::keyVariables();
+  auto names = job::keyVariables();
   std::erase_if(names, [](const std::string& name) { return name.starts_with("AWS_"); });
   return names;
 }

@@ -11,8 +11,6 @@
 
 #include "base/format.h"
 
-extern char** environ;
-
 namespace retort::providers {
 namespace {
 
@@ -145,15 +143,6 @@ Result<Secret> findKey(std::string_view name, std::string_view reference, const 
     return store->find(reference);
   }
   return Secret();
-}
-
-std::vector<std::string> keyVariables() {
-  std::vector<std::string> names{"OPENAI_API_KEY", "ANTHROPIC_API_KEY", "OPENROUTER_API_KEY", "AWS_BEARER_TOKEN_BEDROCK", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"};
-  for (char** entry = environ; entry && *entry; ++entry) {
-    const std::string_view line(*entry);
-    if (line.starts_with("RETORT_KEY_")) names.emplace_back(line.substr(0, line.find('=')));
-  }
-  return names;
 }
 
 }  // namespace retort::providers

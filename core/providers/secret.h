@@ -51,7 +51,5 @@ void protectProcess();
 Result<Secret> findKey(std::string_view name, std::string_view reference, const std::vector<std::string>& variables);
 /// "RETORT_KEY_OPENAI_PROD" of "openai-prod".
 [[nodiscard]] std::string keyVariable(std::string_view name);
-/// Names of every environment variable that may hold a key: to be removed from children that need none.
-[[nodiscard]] std::vector<std::string> keyVariables();
 
 }  // namespace retort::providers

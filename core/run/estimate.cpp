@@ -11,6 +11,7 @@
 #include "job/estimator.h"
 #include "job/job_folder.h"
 #include "job/row.h"
+#include "job/worker.h"
 #include "models/model_source.h"
 #include "models/text_parts.h"
 
@@ -78,9 +79,9 @@ double measuredFlops() {
   const fs::path file = userDataFolder() / "device.json";
   auto known = readJsonFile(file);
   if (!known.ok() || known->value("host", std::string()) != hostName()) {
-    const auto worker = findProgram("retort-worker");
-    if (!worker.ok()) return 0;
-    const auto bench = runCommand({*worker, {"bench", "--layers", "4"}, {}, {}, {}});
+    const auto command = job::workerCommand({"bench", "--layers", "4"});
+    if (!command.ok()) return 0;
+    const auto bench = runCommand(*command);
     if (!bench.ok() || bench->exitCode != 0) return 0;
     known = parseJson(bench->out, "bench");
     if (!known.ok()) return 0;

@@ -15,6 +15,7 @@
 #include "base/paths.h"
 #include "base/subprocess.h"
 #include "job/job_folder.h"
+#include "job/worker.h"
 
 namespace retort::run {
 namespace {
@@ -126,14 +127,17 @@ class Loop {
     return true;
   }
 
+  /// Jobs without tensors may ask providers: they keep the keys of our environment.
+  [[nodiscard]] Result<Command> ownCommand(const fs::path& folder) const {
+    RETORT_TRY(const auto program, findProgram("retort-cli"));
+    return Command{program, {"-w", m_workspace.root().string(), "job", "exec", folder.string()}, {}, {}, {}};
+  }
+
   void start(const fs::path& folder, bool isRun) {
     m_notBefore.erase(folder.string());
-    const auto program = isRun ? findProgram("retort-worker") : findProgram("retort-cli");
-    if (!program.ok()) return giveUp(folder, program.error());
-    Command command{*program, {}, {}, {}, {}};
-    command.args = isRun ? std::vector<std::string>{"train", folder.string()}
-                         : std::vector<std::string>{"-w", m_workspace.root().string(), "job", "exec", folder.string()};
-    const auto pid = startDetached(command, folder / "worker.log");
+    const auto command = isRun ? job::workerCommand({"train", folder.string()}) : ownCommand(folder);
+    if (!command.ok()) return giveUp(folder, command.error());
+    const auto pid = startDetached(*command, folder / "worker.log");
     if (!pid.ok()) return giveUp(folder, pid.error());
     m_children[folder.string()] = *pid;
   }

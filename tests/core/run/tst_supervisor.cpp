@@ -12,6 +12,7 @@
 #include "base/paths.h"
 #include "job/job_folder.h"
 #include "job/run_spec.h"
+#include "job/worker.h"
 #include "run/metric_series.h"
 #include "run/run_list.h"
 #include "run/supervisor.h"
@@ -25,6 +26,9 @@ namespace {
 int fakeWorker(const fs::path& folder) {
   const auto script = readJsonFile(folder / "script.json").value();
   if (script.value("refuse", false)) return std::fputs("libtorch is missing\n", stderr), 3;
+  std::string variables;
+  for (char** entry = environ; *entry; ++entry) variables.append(*entry).push_back('\n');
+  (void)writeFileAtomically(folder / "environment", variables);
   auto job = job::JobFolder::open(folder);
   if (!job.ok()) return 1;
   const int attempt = job->state().attempt;
@@ -80,6 +84,20 @@ class TestSupervisor : public QObject {
  private Q_SLOTS:
   void initTestCase() { ::setenv("RETORT_WORKER", ownProgram().c_str(), 1); }
   void init() { m_workspace = Workspace::create(fs::path(m_dir.path().toStdString()) / std::to_string(m_count++)).value(); }
+
+  void workersInheritNoKeys() {
+    for (const auto& name : {"OPENAI_API_KEY", "ANTHROPIC_API_KEY", "AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "RETORT_KEY_MY_TEACHER"}) ::setenv(name, "planted-key", 1);
+    ::setenv("RETORT_PLAIN", "kept", 1);
+    const auto folder = queue(Json::object());
+    superviseToIdle();
+    QCOMPARE(job::readState(folder)->phase, Phase::done);
+    const auto seen = readFile(folder / "environment").value();
+    QVERIFY(seen.find("RETORT_PLAIN=kept") != std::string::npos);
+    QVERIFY2(seen.find("planted-key") == std::string::npos, seen.c_str());
+    for (const auto& entry : fs::recursive_directory_iterator(m_workspace->root()))
+      if (entry.is_regular_file()) QVERIFY2(readFile(entry.path()).value().find("planted-key") == std::string::npos, entry.path().c_str());
+    for (const auto& name : job::keyVariables()) ::unsetenv(name.c_str());
+  }
 
   void runsInOrderAndEnds() {
     const auto first = queue(Json::object()), second = queue(Json::object());
