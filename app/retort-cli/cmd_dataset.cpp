@@ -37,6 +37,7 @@ int build(Context& context, const Args& args) {
   options.use = args.get("--use", options.use);
   options.teacher = args.get("--teacher");
   options.golden = args.get("--golden");
+  options.keptGolden = !args.has("--no-golden");
   options.references = args.get("--references");
   options.split = args.get("--split", options.split);
   options.group = args.get("--group");
@@ -145,11 +146,12 @@ Result<Json> buildJob(JobContext& job) {
 }
 
 const Registration rBuild{{"dataset", "build",
-                           "dataset build NAME [FILTER] [--use responses|prompts] [--teacher T] [--golden FILE] [--references FILE] [--split 80/10/10|time:T1,T2] [--group KEY] [--system keep|none|TEXT] [--rows FILE] [--seed S]",
+                           "dataset build NAME [FILTER] [--use responses|prompts] [--teacher T] [--golden FILE|--no-golden] [--references FILE] [--split 80/10/10|time:T1,T2] [--group KEY] [--system keep|none|TEXT] [--rows FILE] [--seed S]",
                            "Makes a dataset of the records under a filter: one teacher's answers, golden examples apart, split by prompt group.",
                            {{"--use", "responses|prompts", "the teacher's logged answers, or prompts to be answered anew (responses)"},
                             {"--teacher", "T", "model whose answers are used"},
-                            {"--golden", "FILE", "conversations with the right answer, to steer the teacher"},
+                            {"--golden", "FILE", "conversations with the right answer, to steer the teacher (those of golden list)"},
+                            {"--no-golden", "", "none, although golden list has some"},
                             {"--references", "FILE", "{\"request_id\",\"label\"} lines, for evaluation only"},
                             {"--split", "S", "80/10/10, or time:T1,T2"},
                             {"--unit", "U", "call, or conversation: of each conversation its last call (call)"},

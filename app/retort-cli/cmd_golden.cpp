@@ -15,7 +15,11 @@ Result<store::PeopleDb> openPeople(const Context& context) {
 }
 
 /// A row of a golden example: the prompt, and the right answer.
-std::string rowText(const Json& messages, const Json& answer) { return dumpJson({{"messages", messages}, {"answer", answer}}); }
+std::string rowText(const Json& messages, const Json& tools, const Json& answer) {
+  Json row = {{"messages", messages}, {"answer", answer}};
+  if (tools.is_array() && !tools.empty()) row["tools"] = tools;
+  return dumpJson(row);
+}
 
 Result<std::int64_t> addRecord(const Context& context, store::PeopleDb& people, const std::string& request, const std::string& answer) {
   RETORT_TRY(const auto workspace, context.workspace());
@@ -27,7 +31,7 @@ Result<std::int64_t> addRecord(const Context& context, store::PeopleDb& people, 
   if (answer.empty() && !record.answer.is_object())
     return Error{"golden.answer", "The record has no answer", {}, {}, "Give the right one: --answer TEXT.", {}, {}};
   const Json right = answer.empty() ? record.answer : Json{{"role", "assistant"}, {"content", answer}};
-  RETORT_TRY(const auto made, people.addGolden({0, keys[0], rowText(record.messages, right), "record", {}}));
+  RETORT_TRY(const auto made, people.addGolden({0, keys[0], rowText(record.messages, record.tools, right), "record", {}}));
   (void)made;
   return std::int64_t(1);
 }
@@ -51,7 +55,7 @@ int add(Context& context, const Args& args) {
       ++without;
       return {};
     }
-    RETORT_TRY(const auto id, people->addGolden({0, {}, rowText(row.messages, row.answer), file.filename().string(), {}}));
+    RETORT_TRY(const auto id, people->addGolden({0, {}, rowText(row.messages, row.tools, row.answer), file.filename().string(), {}}));
     (void)id;
     ++added;
     return {};

@@ -5,7 +5,7 @@
 namespace retort::data {
 
 Json toJson(const BuildOptions& o) {
-  return {{"name", o.name}, {"filter", o.filter}, {"use", o.use}, {"teacher", o.teacher}, {"golden", o.golden.string()}, {"references", o.references.string()},
+  return {{"name", o.name}, {"filter", o.filter}, {"use", o.use}, {"teacher", o.teacher}, {"golden", o.golden.string()}, {"kept_golden", o.keptGolden}, {"references", o.references.string()},
           {"split", o.split}, {"unit", o.unit}, {"group", o.group}, {"seed", o.seed}, {"system", o.system}, {"rows", o.rows.string()}};
 }
 
@@ -13,7 +13,7 @@ Result<BuildOptions> buildOptionsFromJson(const Json& json, std::string_view whe
   BuildOptions o;
   std::string golden, references, rows;
   ObjectReader reader(json, std::string(where));
-  reader.required("name", o.name).optional("filter", o.filter).optional("use", o.use).optional("teacher", o.teacher).optional("golden", golden).optional("references", references);
+  reader.required("name", o.name).optional("filter", o.filter).optional("use", o.use).optional("teacher", o.teacher).optional("golden", golden).optional("kept_golden", o.keptGolden).optional("references", references);
   reader.optional("split", o.split).optional("unit", o.unit).optional("group", o.group).optional("seed", o.seed).optional("system", o.system).optional("rows", rows);
   if (!reader.failed() && o.name.empty()) reader.fail("name", "must not be empty");
   if (!reader.failed() && o.use != "responses" && o.use != "prompts") reader.fail("use", "must be responses or prompts");

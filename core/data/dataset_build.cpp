@@ -10,8 +10,8 @@
 #include "base/hash.h"
 #include "base/ids.h"
 #include "data/build_sources.h"
+#include "data/golden.h"
 #include "data/groups.h"
-#include "data/rows_input.h"
 #include "data/split.h"
 #include "job/row.h"
 #include "logs/record.h"
@@ -29,7 +29,7 @@ class Build {
     if (m_options.use != "responses" && m_options.use != "prompts")
       return Error{"data.build.use", "\"" + shown(m_options.use) + "\" is no use of logs", {}, {}, "Choose responses or prompts.", {}, {}};
     RETORT_TRY(m_split, parseSplit(m_options.split));
-    RETORT_CHECK(readGolden());
+    RETORT_TRY(m_golden, goldenRows(m_workspace, m_options));
     if (!m_options.references.empty()) {
       RETORT_TRY(m_labels, readLabels(m_options.references));
     }
@@ -41,27 +41,6 @@ class Build {
   }
 
  private:
-  Status readGolden() {
-    if (m_options.golden.empty()) return {};
-    const std::string name = m_options.golden.filename().string();
-    return readInput(m_options.golden, [&](InputRow&& in) -> Status {
-      if (!in.answer.is_object())
-        return Error{"data.build.golden", "A golden example has no answer", m_options.golden.string() + ", line " + std::to_string(in.line),
-                     "its last message is not an assistant turn", "Add the right answer as the last message.", {}, {}};
-      job::Row row;
-      row.id = "golden-" + std::to_string(in.line);
-      row.messages = withSystem(in.messages, m_options.system);
-      row.tools = std::move(in.tools);
-      row.target = std::move(in.answer);
-      row.source = {{"file", name}, {"line", in.line}};
-      if (!in.id.empty()) row.source["request"] = in.id;
-      row.teacher = "gold";
-      row.golden = true;
-      m_golden.push_back(std::move(row));
-      return {};
-    });
-  }
-
   /// The chosen teacher's model id, or an error that names what there is.
   Status chooseTeacher() {
     for (const auto& c : m_found.items)

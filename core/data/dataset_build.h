@@ -19,7 +19,8 @@ struct BuildOptions {
   std::string filter;                              ///< filter text; empty: all records
   std::string use = "responses";                   ///< responses: the teacher's logged answers; prompts: prompts only, to be answered
   std::string teacher;                             ///< model id; responses need one where several models answered
-  std::filesystem::path golden;                    ///< conversations with the right answer as last turn
+  std::filesystem::path golden;                    ///< conversations with the right answer as last turn; empty: those kept in retort.db
+  bool keptGolden = true;                          ///< false: none from retort.db
   std::filesystem::path references;                ///< {"request_id","label"} lines, for evaluation only
   std::string split = "80/10/10";
   std::string unit = "call";                       ///< call: a row a record; conversation: of each conversation its last call, which holds the others

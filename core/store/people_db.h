@@ -29,7 +29,7 @@ struct SavedFilter {
 struct GoldenExample {
   std::int64_t id = 0;
   std::string key;                        ///< 16-byte request key of the record it was taken from, or empty
-  std::string row;                        ///< JSON: {"messages":[…],"target":…}
+  std::string row;                        ///< JSON: {"messages":[…],"answer":…[,"tools":[…]]}
   std::string source, added;              ///< source: "record", or the file's name
 };
 

@@ -10,7 +10,7 @@ class TestBuildOptions : public QObject {
  private Q_SLOTS:
   void thereAndBack() {
     data::BuildOptions o;
-    o.name = "desk", o.filter = "env = \"prod\"", o.use = "prompts", o.teacher = "m", o.golden = "/g.jsonl", o.references = "/r.jsonl", o.split = "60/20/20", o.group = "team", o.seed = 7, o.system = "none";
+    o.name = "desk", o.filter = "env = \"prod\"", o.use = "prompts", o.teacher = "m", o.golden = "/g.jsonl", o.keptGolden = false, o.references = "/r.jsonl", o.split = "60/20/20", o.group = "team", o.seed = 7, o.system = "none";
     const auto back = data::buildOptionsFromJson(data::toJson(o), "spec.json");
     QVERIFY2(back.ok(), back.ok() ? "" : back.error().text().c_str());
     QVERIFY(data::toJson(*back) == data::toJson(o));

@@ -14,6 +14,7 @@
 #include "data/selection.h"
 #include "job/row.h"
 #include "logs/generate.h"
+#include "store/people_db.h"
 #include "logs/importer.h"
 
 using namespace retort;
@@ -86,6 +87,37 @@ class TestDataset : public QObject {
     options.teacher = "amazon.titan-text-express-v1";
     QCOMPARE(buildDataset(*m_workspace, options).error().code, std::string("data.build.teacher.absent"));
     QVERIFY(listDatasets(*m_workspace).empty());                       // nothing half-made is left
+  }
+
+  /// Examples kept in retort.db stand in golden.jsonl once each, hold what is like them in training, and can be left out.
+  void keptGoldenExamplesAreUsed() {
+    auto options = sampleOptions();
+    options.golden.clear();
+    const auto plain = must(buildDataset(*m_workspace, options));
+    QCOMPARE(plain.golden, 0);
+    std::string testPrompt;
+    for (const auto& row : rowsOf(plain.folder / "test.jsonl")) testPrompt = dumpJson(row.messages);
+    {
+      auto people = store::PeopleDb::open(m_workspace->retortDb()).value();
+      const std::string row = "{\"messages\":" + testPrompt + ",\"answer\":{\"role\":\"assistant\",\"content\":\"Refunds\"}}";
+      QVERIFY(people.addGolden({0, std::string(16, 'k'), row, "record", {}}).ok());
+      QVERIFY(people.addGolden({0, {}, "{\"messages\":[{\"role\":\"user\",\"content\":\"Where is my parcel?\"}],\"answer\":{\"role\":\"assistant\",\"content\":\"Delivery\"}}", "f.jsonl", {}}).ok());
+    }
+    const auto kept = must(buildDataset(*m_workspace, options));
+    QCOMPARE(kept.golden, 2);
+    const auto golden = rowsOf(kept.folder / "golden.jsonl");
+    QCOMPARE(golden[0].source["request"].get<std::string>(), std::string("6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b"));
+    QCOMPARE(job::contentText(golden[0].target), std::string("Refunds"));
+    QCOMPARE(golden[1].source["file"].get<std::string>(), std::string("f.jsonl"));
+    for (const char* part : {"validation.jsonl", "test.jsonl"})
+      for (const auto& row : rowsOf(kept.folder / part)) QVERIFY(dumpJson(row.messages) != testPrompt);
+    options.keptGolden = false;
+    const auto without = must(buildDataset(*m_workspace, options));
+    QCOMPARE(without.golden, 0);
+    QCOMPARE(fileText(without, "train.jsonl"), fileText(plain, "train.jsonl"));
+    auto people = store::PeopleDb::open(m_workspace->retortDb()).value();
+    const auto examples = people.goldenExamples().value();
+    for (const auto& example : examples) QVERIFY(people.removeGolden(example.id).value());
   }
 
   void buildsFromLogs() {

@@ -65,7 +65,7 @@ BuildPanel::BuildPanel(Session* session, const QString& filter, QWidget* parent)
   m_teacher->setObjectName(QStringLiteral("datasetTeacher"));
   m_teacher->setAccessibleName(tr("Teacher"));
   form->addRow(tr("Teacher"), m_teacher);
-  m_golden = addPath(form, tr("Golden examples"), QStringLiteral("datasetGolden"), tr("A file of conversations with the right answer (optional)"));
+  m_golden = addPath(form, tr("Golden examples"), QStringLiteral("datasetGolden"), tr("A file of conversations with the right answer; empty: those kept"));
   m_references = addPath(form, tr("Reference labels"), QStringLiteral("datasetReferences"), tr("A file of labels by request id, for the evaluation only (optional)"));
   m_split = line(tr("Split"), QStringLiteral("datasetSplit"), QStringLiteral("80/10/10"), this);
   m_split->setToolTip(tr("Shares for training, validation and test, or time:T1,T2"));
