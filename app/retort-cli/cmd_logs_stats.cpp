@@ -90,7 +90,7 @@ int worthOf(Context& context, const Args& args) {
                     {"filter", "@family = \"" + row.family + "\""}});
   }
   if (worth->isShort) context.note("The records span " + formatNumber(worth->days, 1) + " days only: what a month would be is a bold guess");
-  if (worth->withoutCost > 0) context.note(count(worth->withoutCost) + " records have a model without a known price; add it to prices.json of the workspace");
+  if (worth->withoutCost > 0) context.note(count(worth->withoutCost) + " records have a model without a known price; set it with: retort-cli logs prices MODEL --input X --output Y");
   context.printJson({{"days", worth->days}, {"short", worth->isShort}, {"without_cost", worth->withoutCost}, {"student", {{"input", options.studentInput}, {"output", options.studentOutput}}}, {"families", json}});
   return done;
 }

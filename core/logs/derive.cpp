@@ -100,9 +100,11 @@ class Pass {
 
   Status load(std::int64_t generation) {
     RETORT_TRY(const auto stored, m_db.integer("SELECT value FROM state WHERE name='generation'"));
-    if (stored && *stored != generation)
+    // Costs of another price table would be wrong ones.
+    RETORT_TRY(const auto prices, m_db.integer("SELECT value FROM state WHERE name='prices'"));
+    if (stored && (*stored != generation || (prices && *prices != m_prices.fingerprint())))
       RETORT_CHECK(m_db.exec("DELETE FROM state; DELETE FROM value; DELETE FROM seg; DELETE FROM family; DELETE FROM conv; DELETE FROM root"));
-    RETORT_CHECK(m_db.exec("INSERT OR REPLACE INTO state VALUES('generation'," + std::to_string(generation) + ")"));
+    RETORT_CHECK(m_db.exec("INSERT OR REPLACE INTO state VALUES('generation'," + std::to_string(generation) + "),('prices'," + std::to_string(m_prices.fingerprint()) + ")"));
     RETORT_TRY(const auto upTo, m_db.integer("SELECT value FROM state WHERE name='upto'"));
     m_upTo = static_cast<std::uint32_t>(upTo.value_or(0));
     RETORT_TRY(auto values, m_db.prepare("SELECT field,code,text FROM value ORDER BY field,code"));
@@ -249,15 +251,16 @@ class Pass {
     if (r.cost && *r.cost >= 0 && *r.cost < 1e9) return static_cast<std::int64_t>(*r.cost * 1e9 + 0.5);
     if (!r.inputTokens || !r.outputTokens) return std::nullopt;
     auto found = m_priceOf.find(r.model);
-    if (found == m_priceOf.end()) found = m_priceOf.emplace(r.model, m_prices.find(r.model)).first;
-    if (!found->second) return std::nullopt;
+    if (found == m_priceOf.end()) found = m_priceOf.emplace(r.model, m_prices.entries(r.model)).first;
+    const auto* price = providers::choosePrice(found->second, {r.region, {}, r.timeUs});
+    if (!price) return std::nullopt;
     const std::int64_t cached = std::min(r.cachedTokens.value_or(0), *r.inputTokens);
     providers::Usage usage;
     usage.input = *r.inputTokens - cached;
     usage.cacheRead = cached;
     usage.output = *r.outputTokens;
     usage.isKnown = true;
-    return providers::costOf(*found->second, usage);
+    return providers::costOf(*price, usage, r.source.ends_with("-batch"));
   }
 
   void link(std::uint32_t first) {
@@ -340,7 +343,7 @@ class Pass {
   std::unordered_map<std::uint64_t, std::int64_t> m_systemsSeen;
   std::unordered_map<std::uint64_t, std::pair<std::string, std::string>> m_maskedSystems;
   std::unordered_map<std::string, std::int64_t> m_systemCodes;
-  std::unordered_map<std::string, std::optional<providers::Price>> m_priceOf;
+  std::unordered_map<std::string, std::span<const providers::Price>> m_priceOf;
   std::unordered_set<std::int64_t> m_prompts;
   FamilyTree m_tree;
   ConversationLinks m_links;

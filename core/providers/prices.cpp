@@ -4,8 +4,12 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <set>
 
+#include "base/clock.h"
+#include "base/files.h"
 #include "base/format.h"
+#include "base/hash.h"
 #include "base/paths.h"
 
 namespace retort::providers {
@@ -107,6 +111,7 @@ Status PriceTable::add(const Json& document, std::string_view where, std::string
   RETORT_CHECK(reader.finish(true));
   if (schema != "retort.prices/1") return Error{"providers.prices.schema", place + " is no price table that Retort knows", place, "its schema is " + shown(schema), "It must be retort.prices/1.", {}, {}};
   if (!models->is_array()) return Error{"providers.prices.form", place + " holds no list of models", place + ": models", {}, "Write a list of objects with model, input and output.", {}, {}};
+  std::set<std::string> renewed;
   for (std::size_t i = 0; i < models->size(); ++i) {
     const std::string at = place + ": models[" + std::to_string(i) + "]";
     ObjectReader entry((*models)[i], at);
@@ -116,6 +121,8 @@ Status PriceTable::add(const Json& document, std::string_view where, std::string
     price.asOf = asOf;
     entry.required("model", model).required("input", input).required("output", output).optional("cache_read", cacheRead).optional("cache_write", cacheWrite);
     entry.optional("batch_share", batch).optional("provider", price.provider).optional("as_of", price.asOf);
+    entry.optional("region", price.region).optional("tier", price.tier).optional("from", price.from);
+    if (!entry.failed() && !price.from.empty() && !parseIsoTime(price.from + "T00:00:00Z")) entry.fail("from", "must be a day such as \"2026-03-01\"");
     const auto amount = [&](std::string_view key, const std::string& text) -> std::int64_t {
       const auto value = parsePrice(text);
       if (!value) entry.fail(key, "must be dollars per million tokens as text, such as \"2.50\"");
@@ -128,7 +135,9 @@ Status PriceTable::add(const Json& document, std::string_view where, std::string
     if (!cacheWrite.empty()) price.cacheWrite = amount("cache_write", cacheWrite);
     if (!batch.empty()) price.batchPerMille = amount("batch_share", batch) / 1000;
     RETORT_CHECK(entry.finish(true));
-    m_prices[model] = price;
+    auto& prices = m_prices[model];
+    if (renewed.insert(model).second) prices.clear();
+    prices.push_back(std::move(price));
   }
   return {};
 }
@@ -147,10 +156,82 @@ Result<PriceTable> PriceTable::load(const Workspace* workspace) {
   return table;
 }
 
-std::optional<Price> PriceTable::find(std::string_view modelId) const {
-  if (const auto it = m_prices.find(modelId); it != m_prices.end()) return it->second;
-  const auto it = m_prices.find(priceKey(modelId));
-  return it == m_prices.end() ? std::nullopt : std::optional(it->second);
+std::span<const Price> PriceTable::entries(std::string_view modelId) const {
+  auto it = m_prices.find(modelId);
+  if (it == m_prices.end()) it = m_prices.find(priceKey(modelId));
+  return it == m_prices.end() ? std::span<const Price>() : std::span<const Price>(it->second);
+}
+
+std::optional<Price> PriceTable::find(std::string_view modelId, const PriceQuery& query) const {
+  const Price* price = choosePrice(entries(modelId), query);
+  return price ? std::optional(*price) : std::nullopt;
+}
+
+const Price* choosePrice(std::span<const Price> entries, const PriceQuery& query) {
+  const bool isDated = std::any_of(entries.begin(), entries.end(), [](const Price& p) { return !p.from.empty(); });
+  const std::string day = isDated && query.timeUs ? isoUtc(*query.timeUs).substr(0, 10) : std::string();
+  const Price* best = nullptr;
+  const auto rank = [](const Price& p) { return int(!p.region.empty()) + int(!p.tier.empty()); };
+  for (const auto& price : entries) {
+    if ((!price.region.empty() && price.region != query.region) || (!price.tier.empty() && price.tier != query.tier)) continue;
+    if (!day.empty() && price.from > day) continue;
+    if (!best || rank(price) > rank(*best) || (rank(price) == rank(*best) && price.from >= best->from)) best = &price;
+  }
+  return best;
+}
+
+namespace {
+
+Json toJson(const std::string& model, const Price& p) {
+  Json json = {{"model", model}, {"input", printPrice(p.input)}, {"output", printPrice(p.output)}};
+  if (p.cacheRead) json["cache_read"] = printPrice(*p.cacheRead);
+  if (p.cacheWrite) json["cache_write"] = printPrice(*p.cacheWrite);
+  if (p.batchPerMille != 1000) json["batch_share"] = printPrice(p.batchPerMille * 1000);
+  for (const auto& [key, value] : {std::pair<const char*, const std::string&>{"region", p.region}, {"tier", p.tier}, {"from", p.from}, {"as_of", p.asOf}, {"provider", p.provider}})
+    if (!value.empty()) json[key] = value;
+  return json;
+}
+
+}  // namespace
+
+std::int64_t PriceTable::fingerprint() const {
+  Json all = Json::array();
+  for (const auto& [model, prices] : m_prices)
+    for (const auto& price : prices) {
+      Json entry = toJson(model, price);
+      entry.erase("as_of");
+      all.push_back(std::move(entry));
+    }
+  const std::string digest = sha256Hex(dumpJson(all));
+  return static_cast<std::int64_t>(std::stoull(digest.substr(0, 15), nullptr, 16));
+}
+
+Status setOwnPrice(const Workspace& workspace, const std::string& model, const std::optional<Price>& price) {
+  RETORT_CHECK(workspace.requireWritable());
+  const auto file = workspace.root() / "prices.json";
+  RETORT_TRY(const auto table, PriceTable::load(&workspace));
+  PriceTable own;
+  std::error_code error;
+  if (std::filesystem::exists(file, error)) {
+    RETORT_TRY(const auto document, readJsonFile(file, 4u << 20));
+    RETORT_CHECK(own.add(document, file.string(), "workspace"));
+  }
+  auto all = own.all();
+  if (price) {
+    auto& prices = all[model];
+    if (prices.empty()) {
+      const auto shipped = table.entries(model);
+      prices.assign(shipped.begin(), shipped.end());
+    }
+    std::erase_if(prices, [&](const Price& p) { return p.region == price->region && p.tier == price->tier && p.from == price->from; });
+    prices.push_back(*price);
+  } else if (all.erase(model) == 0) {
+    return Error{"providers.prices.model", "The project has no price of its own for " + shown(model), file.string(), {}, "See retort-cli logs prices.", {}, {}};
+  }
+  Json models = Json::array();
+  for (const auto& [name, prices] : all)
+    for (const auto& p : prices) models.push_back(toJson(name, p));
+  return writeJsonFile(file, {{"schema", "retort.prices/1"}, {"currency", "USD"}, {"unit", "per million tokens"}, {"models", std::move(models)}});
 }
 
 }  // namespace retort::providers

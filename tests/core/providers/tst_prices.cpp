@@ -2,6 +2,7 @@
 #include <QTemporaryDir>
 #include <QTest>
 
+#include "base/clock.h"
 #include "base/files.h"
 #include "providers/prices.h"
 
@@ -41,6 +42,55 @@ class TestPrices : public QObject {
     QCOMPARE(priceKey("meta.llama3-1-8b-instruct-v1:0:128k"), std::string("meta.llama3-1-8b-instruct-v1:0"));
     QCOMPARE(priceKey("arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.amazon.nova-pro-v1:0"), std::string("amazon.nova-pro-v1:0"));
     QCOMPARE(priceKey("gpt-4o-mini"), std::string("gpt-4o-mini"));
+  }
+
+  /// Worked by hand: a million tokens in and one out, at 3 + 15, 3.3 + 16.5 in Frankfurt, 1.5 + 7.5 flexible, 2 + 10 from March on.
+  void pricesByRegionTierAndDay() {
+    PriceTable table;
+    const auto document = Json::parse(R"({"schema":"retort.prices/1","models":[
+      {"model":"m","input":"3","output":"15"},
+      {"model":"m","input":"2","output":"10","from":"2026-03-01"},
+      {"model":"m","input":"3.3","output":"16.5","region":"eu-central-1"},
+      {"model":"m","input":"1.5","output":"7.5","tier":"flex"},
+      {"model":"late","input":"1","output":"1","from":"2026-03-01"}]})");
+    QVERIFY(table.add(document, "t", "workspace").ok());
+    const std::int64_t february = *parseIsoTime("2026-02-28T23:59:59Z") , march = *parseIsoTime("2026-03-01T00:00:00Z");
+    Usage usage;
+    usage.input = usage.output = 1'000'000;
+    const auto dollars = [&](std::string_view region, std::string_view tier, std::optional<std::int64_t> at) {
+      const auto price = table.find("us.m", {region, tier, at});
+      return price ? formatMoney(costOf(*price, usage)) : std::string("unknown");
+    };
+    QCOMPARE(dollars("us-east-1", "", february), std::string("$18.00"));
+    QCOMPARE(dollars("us-east-1", "", march), std::string("$12.00"));
+    QCOMPARE(dollars("", "", std::nullopt), std::string("$12.00"));
+    QCOMPARE(dollars("eu-central-1", "", march), std::string("$19.80"));
+    QCOMPARE(dollars("us-east-1", "flex", march), std::string("$9.00"));
+    QVERIFY(!table.find("late", {"", "", february}));
+    QVERIFY(table.find("late", {"", "", march}));
+    const auto before = table.fingerprint();
+    QVERIFY(table.add(Json::parse(R"({"schema":"retort.prices/1","models":[{"model":"m","input":"3","output":"15"}]})"), "t", "workspace").ok());
+    QVERIFY(table.fingerprint() != before);
+    QCOMPARE(table.entries("m").size(), std::size_t(1));
+    QVERIFY(!table.add(Json::parse(R"({"schema":"retort.prices/1","models":[{"model":"m","input":"3","output":"15","from":"March"}]})"), "t", "workspace").ok());
+  }
+
+  void ownPricesAreSetAndRemoved() {
+    QTemporaryDir dir;
+    const auto workspace = Workspace::create(dir.path().toStdString() + "/w").value();
+    Price price;
+    price.input = 5'000'000, price.output = 6'000'000, price.region = "eu-west-1";
+    QVERIFY(setOwnPrice(workspace, "gpt-4o-mini", price).ok());
+    auto table = PriceTable::load(&workspace).value();
+    QCOMPARE(table.find("gpt-4o-mini", {"eu-west-1", "", {}})->input, std::int64_t(5'000'000));
+    QCOMPARE(table.find("gpt-4o-mini")->input, std::int64_t(150'000));       // the list price went along
+    price.input = 4'000'000;
+    QVERIFY(setOwnPrice(workspace, "gpt-4o-mini", price).ok());
+    table = PriceTable::load(&workspace).value();
+    QCOMPARE(table.entries("gpt-4o-mini").size(), std::size_t(2));
+    QVERIFY(setOwnPrice(workspace, "gpt-4o-mini", std::nullopt).ok());
+    QCOMPARE(setOwnPrice(workspace, "gpt-4o-mini", std::nullopt).error().code, std::string("providers.prices.model"));
+    QCOMPARE(PriceTable::load(&workspace)->entries("gpt-4o-mini").size(), std::size_t(1));
   }
 
   void shippedTableIsReadAndOverridden() {
