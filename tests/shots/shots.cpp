@@ -5,11 +5,13 @@
 #include <QEventLoop>
 #include <QPushButton>
 #include <QSettings>
+#include <QTabBar>
 #include <QTemporaryDir>
 #include <QTimer>
 #include <cstdio>
 #include <functional>
 
+#include "logs/derive.h"
 #include "ui/charts/line_chart.h"
 #include "ui/pages/distil/distil_page.h"
 #include "ui/pages/evaluate/evaluate_page.h"
@@ -93,6 +95,9 @@ int problem(const char* what, const Error& error) {
 
 int fill(const Workspace& workspace) {
   if (auto s = testing::addLogs(workspace); !s.ok()) return problem("logs", s.error());
+  auto prices = providers::PriceTable::load(&workspace);
+  if (!prices.ok()) return problem("prices", prices.error());
+  if (auto s = logs::deriveFields(workspace.root(), *prices); !s.ok()) return problem("derived fields", s.error());
   std::string dataset = "20260301-000000-0000";
   auto store = logs::LogStore::open(workspace.logsDb());
   if (!store.ok()) return problem("store", store.error());
@@ -162,6 +167,9 @@ int main(int argc, char** argv) {
     window.showPage(QStringLiteral("logs"));
     auto* logs = qobject_cast<LogsPage*>(window.page(QStringLiteral("logs")));
     waitFor([&] { return logs->model()->rowCount() > 0; });
+    settle(600);
+    shooter.shoot(QStringLiteral("worth"));
+    logs->findChild<QTabBar*>(QStringLiteral("logsView"))->setCurrentIndex(1);
     settle(600);
     shooter.shoot(QStringLiteral("logs"));
     logs->open(QStringLiteral("env = \"prod\" and not @status = \"error\""));

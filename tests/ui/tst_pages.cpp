@@ -3,6 +3,7 @@
 #include <QComboBox>
 #include <QLineEdit>
 #include <QSettings>
+#include <QTabBar>
 #include <QTableWidget>
 #include <QTemporaryDir>
 #include <QTreeWidget>
@@ -62,8 +63,8 @@ class PagesTest : public QObject {
     QTRY_VERIFY(visible("emptyState"));
   }
   void sampleLogsComeByOneClick() {
-    auto* page = m_window->page(QStringLiteral("logs"));
-    QTest::mouseClick(page->findChild<QPushButton*>(QStringLiteral("emptyLink")), Qt::LeftButton);
+    for (auto* link : m_window->page(QStringLiteral("logs"))->findChildren<QPushButton*>(QStringLiteral("emptyLink")))
+      if (link->isVisible()) QTest::mouseClick(link, Qt::LeftButton);
     QTRY_VERIFY_WITH_TIMEOUT(m_window->session()->isImporting() || m_window->session()->logs(), 20'000);
     QTRY_VERIFY_WITH_TIMEOUT(logs()->model()->rowCount() > 0, 60'000);
     QTRY_VERIFY_WITH_TIMEOUT(!m_window->session()->isImporting(), 60'000);
@@ -88,6 +89,9 @@ class PagesTest : public QObject {
     QTRY_COMPARE(static_cast<quint64>(logs()->model()->matches()), static_cast<quint64>(m_window->session()->logs()->size()));
   }
   void facetsTickTheFilter() {
+    auto* views = find<QTabBar>("logsView");
+    QVERIFY(views->isVisible());
+    QTest::mouseClick(views, Qt::LeftButton, {}, views->tabRect(1).center());
     auto* tree = find<QTreeWidget>("facets");
     QTRY_VERIFY(tree->topLevelItemCount() > 0);
     QTreeWidgetItem* value = nullptr;

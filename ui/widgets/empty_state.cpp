@@ -4,6 +4,7 @@
 #include <QPainter>
 #include <QPushButton>
 #include <QVBoxLayout>
+#include <algorithm>
 
 #include "ui/shell/icons.h"
 #include "ui/widgets/controls.h"
@@ -32,7 +33,7 @@ EmptyState::EmptyState(const QString& drawingName, const QString& sentence, cons
   m_hint->setWordWrap(true);
   m_hint->setVisible(!hint.isEmpty());
   m_hint->setFixedWidth(440);
-  m_hint->setMinimumHeight(m_hint->heightForWidth(440));
+  m_hint->setMinimumHeight(std::max(0, m_hint->heightForWidth(440)));
   column->addWidget(m_hint, 0, Qt::AlignHCenter);
   column->addSpacing(8);
   m_action = primaryButton(action, QStringLiteral("emptyAction"), {}, this);
@@ -49,7 +50,7 @@ EmptyState::EmptyState(const QString& drawingName, const QString& sentence, cons
 void EmptyState::setWords(const QString& sentence, const QString& hint) {
   m_sentence->setText(sentence);
   m_hint->setText(hint);
-  m_hint->setMinimumHeight(m_hint->heightForWidth(440));
+  m_hint->setMinimumHeight(std::max(0, m_hint->heightForWidth(440)));   // -1 without words
   m_hint->setVisible(!hint.isEmpty());
 }
 

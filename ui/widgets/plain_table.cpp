@@ -95,6 +95,7 @@ void PlainTable::fitRows() {
 // Ctrl with left and right walks the columns; S sorts by the current one.
 void PlainTable::keyPressEvent(QKeyEvent* event) {
   if (event->key() == Qt::Key_S && event->modifiers() == Qt::NoModifier && currentColumn() >= 0) return sortBy(currentColumn());
+  if ((event->key() == Qt::Key_Return || event->key() == Qt::Key_Enter) && currentRow() >= 0) Q_EMIT rowEntered(currentRow());
   QTableWidget::keyPressEvent(event);
 }
 

@@ -23,6 +23,9 @@ class PlainTable : public QTableWidget {
   /// Just as high as its rows; no scroll bar of its own.
   void fitRows();
 
+ Q_SIGNALS:
+  void rowEntered(int row);         ///< Enter on a row
+
  protected:
   void keyPressEvent(QKeyEvent* event) override;
 

@@ -1,5 +1,7 @@
 // The whole line in the window, by mouse and keys: logs, filter, dataset, run (the window closed and opened meanwhile), evaluation,
 // export; the numbers on the screen are those that the command line prints.
+#include <QTabBar>
+
 #include "flows/window/window_tools.h"
 
 #include "data/dataset.h"
@@ -65,6 +67,9 @@ class TestWindowLine : public QObject {
     QVERIFY(matches > 0);
     QVERIFY(flow::until([&] { return static_cast<qint64>(logs()->model()->matches()) == matches; }, 20'000));
     QVERIFY(flow::until([&] { return m_hands.find<PlainLabel>("pageState")->fullText().startsWith(countText(matches)); }, 5'000));
+    auto* views = m_hands.find<QTabBar>("logsView");
+    QVERIFY(views);
+    QTest::mouseClick(views, Qt::LeftButton, {}, views->tabRect(1).center());
     QVERIFY(!m_hands.find<TableView>("recordTable")->horizontalScrollBar()->isVisible());   // at 1280 px nothing lies beyond the edge
   }
 

@@ -8,10 +8,12 @@
 #include <QMenu>
 #include <QMimeData>
 #include <QSplitter>
+#include <QTabBar>
 
 #include "ui/pages/job_bar.h"
 #include "ui/pages/logs/facet_panel.h"
 #include "ui/pages/logs/record_pane.h"
+#include "ui/pages/logs/worth_view.h"
 #include "ui/shell/icons.h"
 #include "ui/widgets/empty_state.h"
 #include "ui/widgets/plain_table.h"
@@ -21,6 +23,7 @@
 namespace retort::ui {
 namespace {
 constexpr int kTypingMs = 200;
+enum View { Worth, Records };
 }
 
 LogsPage::LogsPage(Session* session, QWidget* parent) : Page(session, QStringLiteral("logs"), tr("Logs"), parent) {
@@ -74,6 +77,14 @@ void LogsPage::build() {
   column->setSpacing(8);
   auto* tools = new QHBoxLayout;
   tools->setSpacing(8);
+  m_views = new QTabBar(m_browser);
+  m_views->setObjectName(QStringLiteral("logsView"));
+  m_views->setAccessibleName(tr("View"));
+  m_views->setDrawBase(false);
+  m_views->setExpanding(false);
+  m_views->addTab(tr("&Worth distilling"));
+  m_views->addTab(tr("&Records"));
+  tools->addWidget(m_views);
   m_box = new QLineEdit(m_browser);
   m_box->setObjectName(QStringLiteral("filterBox"));
   m_box->setAccessibleName(tr("Filter"));
@@ -92,32 +103,11 @@ void LogsPage::build() {
   m_reading->setWordWrap(true);
   m_reading->hide();
   column->addWidget(m_reading);
-  m_split = new QSplitter(m_browser);
-  m_split->setObjectName(QStringLiteral("logsSplit"));
-  m_split->setChildrenCollapsible(true);
-  m_facets = new FacetPanel(m_split);
-  m_model = new LogTableModel(this);
-  m_table = new TableView(tr("Records"), QStringLiteral("recordTable"), m_split);
-  m_table->setModel(m_model);
-  m_table->setWidths({142, 240, 140, 66, 72, 100, 84});
-  m_table->setStretchColumn(LogTableModel::Prompt, 200);
-  m_table->setGivingWay({LogTableModel::Latency, LogTableModel::OutTokens, LogTableModel::InTokens, LogTableModel::Status, LogTableModel::Model});
-  m_table->setSortable();
-  setFirstFocus(m_table);
-  m_pane = new RecordPane(m_split);
-  m_pane->setMinimumWidth(220);
-  m_split->addWidget(m_facets);
-  m_split->addWidget(m_table);
-  m_split->addWidget(m_pane);
-  m_split->setStretchFactor(0, 0);
-  m_split->setStretchFactor(1, 1);
-  m_split->setStretchFactor(2, 0);
-  m_split->setSizes({204, 620, 306});
-  auto* frame = new Card(m_browser);
-  auto* inside = new QVBoxLayout(frame);
-  inside->setContentsMargins(1, 1, 1, 1);
-  inside->addWidget(m_split);
-  column->addWidget(frame, 1);
+  m_lists = new QStackedWidget(m_browser);
+  m_worth = new WorthView(session(), m_browser);
+  m_lists->addWidget(m_worth);
+  buildRecords();
+  column->addWidget(m_lists, 1);
   addBody(m_browser);
 
   m_typing.setSingleShot(true);
@@ -125,6 +115,13 @@ void LogsPage::build() {
   connect(m_box, &QLineEdit::textChanged, &m_typing, qOverload<>(&QTimer::start));
   connect(m_box, &QLineEdit::returnPressed, this, &LogsPage::textEdited);
   connect(&m_typing, &QTimer::timeout, this, &LogsPage::textEdited);
+  connect(m_views, &QTabBar::currentChanged, this, &LogsPage::showView);
+  connect(m_worth, &WorthView::familyChosen, this, [this](const std::string& family) {
+    setFilter(withValues(m_filter, "@family", {family}));
+    showView(Records);
+    m_table->setFocus();
+  });
+  connect(m_worth, &WorthView::failed, this, [this](const Error& error) { banner()->show(error); });
   connect(m_facets, &FacetPanel::filterChosen, this, &LogsPage::setFilter);
   connect(m_pane, &RecordPane::valueChosen, this, [this](const std::string& key, const std::string& value) { setFilter(withValues(m_filter, key, {value})); });
   connect(m_pane, &RecordPane::failed, this, [this](const Error& error) { banner()->show(error); });
@@ -145,11 +142,48 @@ void LogsPage::build() {
     }
   });
   connect(m_rejects, &QToolButton::clicked, this, &LogsPage::showRejects);
+  showView(Worth);
   connect(help, &QToolButton::clicked, this, [this] { Q_EMIT navigate(QStringLiteral("help"), QStringLiteral("filters")); });
 }
 
+void LogsPage::buildRecords() {
+  m_split = new QSplitter(m_lists);
+  m_split->setObjectName(QStringLiteral("logsSplit"));
+  m_split->setChildrenCollapsible(true);
+  m_facets = new FacetPanel(m_split);
+  m_model = new LogTableModel(this);
+  m_table = new TableView(tr("Records"), QStringLiteral("recordTable"), m_split);
+  m_table->setModel(m_model);
+  m_table->setWidths({142, 240, 140, 66, 72, 100, 84});
+  m_table->setStretchColumn(LogTableModel::Prompt, 200);
+  m_table->setGivingWay({LogTableModel::Latency, LogTableModel::OutTokens, LogTableModel::InTokens, LogTableModel::Status, LogTableModel::Model});
+  m_table->setSortable();
+  m_pane = new RecordPane(m_split);
+  m_pane->setMinimumWidth(220);
+  m_split->addWidget(m_facets);
+  m_split->addWidget(m_table);
+  m_split->addWidget(m_pane);
+  m_split->setStretchFactor(0, 0);
+  m_split->setStretchFactor(1, 1);
+  m_split->setStretchFactor(2, 0);
+  m_split->setSizes({204, 620, 306});
+  auto* frame = new Card(m_lists);
+  auto* inside = new QVBoxLayout(frame);
+  inside->setContentsMargins(1, 1, 1, 1);
+  inside->addWidget(m_split);
+  m_lists->addWidget(frame);
+}
+
+void LogsPage::showView(int view) {
+  m_views->setCurrentIndex(view);
+  m_lists->setCurrentIndex(view);
+  setFirstFocus(view == Worth ? m_worth->list() : m_table);
+}
+
 void LogsPage::open(const QString& filterText) {
-  if (!filterText.isEmpty()) m_box->setText(filterText);
+  if (filterText.isEmpty()) return;
+  m_box->setText(filterText);
+  showView(Records);
 }
 
 void LogsPage::chooseFiles(bool folder) {
@@ -240,6 +274,7 @@ void LogsPage::textEdited() {
 void LogsPage::query() {
   m_model->query(session()->logs(), m_filter);
   m_facets->query(session()->logs(), m_filter);
+  m_worth->query(m_filter);
 }
 
 void LogsPage::refresh() {

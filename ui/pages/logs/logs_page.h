@@ -1,4 +1,4 @@
-// The log browser: filter box, facets, the table of records, one record in full; import by button and by drop.
+// The log browser: filter box, the families worth distilling or facets, records and one record in full; import by button and by drop.
 #pragma once
 #include <QTimer>
 
@@ -8,6 +8,7 @@
 
 class QLineEdit;
 class QSplitter;
+class QTabBar;
 
 namespace retort::ui {
 
@@ -16,6 +17,7 @@ class FacetPanel;
 class JobBar;
 class RecordPane;
 class TableView;
+class WorthView;
 
 class LogsPage : public Page {
   Q_OBJECT
@@ -31,6 +33,8 @@ class LogsPage : public Page {
 
  private:
   void build();
+  void buildRecords();
+  void showView(int view);
   void chooseFiles(bool folder);
   void importSample();
   void follow(const Result<std::string>& job);
@@ -51,6 +55,9 @@ class LogsPage : public Page {
   FacetPanel* m_facets;
   RecordPane* m_pane;
   QSplitter* m_split;
+  QTabBar* m_views;
+  QStackedWidget* m_lists;
+  WorthView* m_worth;
   EmptyState* m_empty;
   QWidget *m_skeleton, *m_browser;
   logs::Filter m_filter;
