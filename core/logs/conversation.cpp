@@ -1,11 +1,8 @@
 // Hash chains of messages, and the window of calls that a later one may go on from.
 #include "logs/conversation.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 #include "base/format.h"
 #include "base/hash.h"
@@ -16,20 +13,14 @@ namespace {
 
 using Half = std::array<std::uint8_t, 16>;
 
-/// Every message of every call is hashed: by OpenSSL, which has the processor's own instructions for it.
-Half half(std::string_view bytes) {
-  unsigned char digest[32] = {};
-  EVP_Digest(bytes.data(), bytes.size(), digest, nullptr, EVP_sha256(), nullptr);
+Half firstHalf(const Sha256::Digest& digest) {
   Half out;
-  std::memcpy(out.data(), digest, out.size());
+  std::copy_n(digest.begin(), out.size(), out.begin());
   return out;
 }
 
 Half next(const Half& before, std::string_view message) {
-  static thread_local std::string bytes;
-  bytes.assign(reinterpret_cast<const char*>(before.data()), before.size());
-  bytes += message;
-  return half(bytes);
+  return firstHalf(Sha256().update(std::string_view(reinterpret_cast<const char*>(before.data()), before.size())).update(message).digest());
 }
 
 std::uint64_t cut(const Half& h) {
@@ -76,7 +67,7 @@ CallChain callChain(const Call& call, std::string_view caller) {
   CallChain out;
   std::string start = "conv/1\n" + call.record.account + "\n";
   start.append(caller).append("\n").append(sessionOf(call.record));
-  Half h = half(start);
+  Half h = firstHalf(Sha256().update(std::string_view(start)).digest());
   for (const auto& message : call.messages) {
     h = next(h, hashedMessage(message));
     out.chain.push_back(cut(h));

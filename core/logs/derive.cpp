@@ -76,7 +76,8 @@ std::string familyName(const FamilyTree::Group& group) {
   std::string name;
   int words = 0;
   const std::string text = group.isOther ? *group.systemText : group.tmpl();
-  const auto tokens = templateTokens(text);
+  std::vector<std::string_view> tokens;
+  templateTokens(text, tokens);
   for (const auto token : tokens) {
     if (token.find(kMask) != std::string_view::npos || words >= 6) continue;
     name += (words++ ? " " : "") + std::string(token);
@@ -201,15 +202,10 @@ class Pass {
   }
 
   const std::string& masked(const std::string& system) {
-    const auto hash = XXH3_64bits(system.data(), system.size());
-    auto& known = m_maskedSystems[hash];
+    if (m_maskedSystems.size() >= 10'000) m_maskedSystems.clear();
+    auto& known = m_maskedSystems[XXH3_64bits(system.data(), system.size())];
     if (known.first != system) known = {system, maskVariables(system)};
-    if (m_maskedSystems.size() > 10'000) {
-      auto kept = known;
-      m_maskedSystems.clear();
-      m_maskedSystems[hash] = std::move(kept);
-    }
-    return m_maskedSystems[hash].second;
+    return known.second;
   }
 
   void one(std::uint32_t id, std::size_t at, Call& call, std::string_view line) {

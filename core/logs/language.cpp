@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <string>
-#include <unordered_map>
 
 namespace retort::logs {
 
 namespace {
+
+constexpr std::size_t kLooksAt = 1024;
 
 struct Words {
   std::string_view language, words;
@@ -33,19 +33,43 @@ constexpr std::array<Words, 14> kWords = {{
     {"uk", "і в не на що я з як це по але у за від ви так для ми до все вона його тільки мені було та чи є або щоб якщо"},
 }};
 
-const std::unordered_map<std::string_view, std::uint32_t>& wordMap() {
-  static const auto map = [] {
-    std::unordered_map<std::string_view, std::uint32_t> made;
+/// The words of all languages by hash: one look for each word of a text, nearly always at an empty place.
+class WordTable {
+ public:
+  WordTable() {
     for (std::size_t i = 0; i < kWords.size(); ++i)
       for (std::string_view rest = kWords[i].words; !rest.empty();) {
-        const auto space = rest.find(' ');
-        made[rest.substr(0, space)] |= 1u << i;
-        rest = space == std::string_view::npos ? std::string_view() : rest.substr(space + 1);
+        const auto word = rest.substr(0, rest.find(' '));
+        Entry& entry = m_entries[placeOf(word, hashOf(word))];
+        entry.word = word;
+        entry.languages |= 1u << i;
+        rest.remove_prefix(std::min(rest.size(), word.size() + 1));
       }
-    return made;
-  }();
-  return map;
-}
+  }
+  /// Bits of the languages that have it. `hash`: of kSeed and every byte by step().
+  [[nodiscard]] std::uint32_t languagesOf(std::string_view word, std::uint32_t hash) const { return m_entries[placeOf(word, hash)].languages; }
+
+  static constexpr std::uint32_t kSeed = 2166136261u;
+  static std::uint32_t step(std::uint32_t hash, char c) { return (hash ^ static_cast<unsigned char>(c)) * 16777619u; }   // FNV-1a
+
+ private:
+  struct Entry {
+    std::string_view word;
+    std::uint32_t languages = 0;
+  };
+  static std::uint32_t hashOf(std::string_view word) {
+    std::uint32_t hash = kSeed;
+    for (const char c : word) hash = step(hash, c);
+    return hash;
+  }
+  /// Where a word stands, or the empty place where it would.
+  [[nodiscard]] std::size_t placeOf(std::string_view word, std::uint32_t hash) const {
+    std::size_t i = (hash ^ hash >> 15) % m_entries.size();
+    while (!m_entries[i].word.empty() && m_entries[i].word != word) i = (i + 1) % m_entries.size();
+    return i;
+  }
+  std::array<Entry, 2048> m_entries;                 // about 430 words
+};
 
 enum Script { latin, cyrillic, greek, hebrew, arabic, devanagari, thai, hangul, kana, han, kScripts };
 
@@ -72,21 +96,25 @@ std::uint32_t codePoint(std::string_view text, std::size_t& at) {
   return c;
 }
 
+/// Of a text of at most kLooksAt bytes.
 std::string_view byWords(std::string_view text) {
   std::array<int, kWords.size()> hits{};
   int words = 0;
-  std::string word;
-  const auto& map = wordMap();
+  static const WordTable table;
+  char word[kLooksAt];                               // in lower case
+  std::size_t length = 0;
+  std::uint32_t hash = WordTable::kSeed;
   const auto end = [&] {
-    if (word.empty()) return;
+    if (length == 0) return;
     ++words;
-    if (const auto found = map.find(word); found != map.end())
-      for (std::size_t i = 0; i < hits.size(); ++i) hits[i] += found->second >> i & 1;
-    word.clear();
+    if (const auto languages = table.languagesOf({word, length}, hash))
+      for (std::size_t i = 0; i < hits.size(); ++i) hits[i] += languages >> i & 1;
+    length = 0;
+    hash = WordTable::kSeed;
   };
-  for (const char c : text) {
-    if (c >= 'A' && c <= 'Z') word += static_cast<char>(c + 32);
-    else if ((c >= 'a' && c <= 'z') || (c & 0x80)) word += c;
+  for (char c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+    if ((c >= 'a' && c <= 'z') || (c & 0x80)) hash = WordTable::step(hash, word[length++] = c);
     else end();
   }
   end();
@@ -102,7 +130,7 @@ std::string_view byWords(std::string_view text) {
 }  // namespace
 
 std::string_view languageOf(std::string_view text) {
-  text = text.substr(0, 1024);
+  text = text.substr(0, kLooksAt);
   std::array<int, kScripts> counts{};
   int letters = 0;
   for (std::size_t at = 0; at < text.size();)

@@ -98,7 +98,20 @@ Result<std::shared_ptr<const store::BlockDictionary>> LogStore::State::dictionar
   return known;
 }
 
-Result<LogStore::State::Block> LogStore::State::block(std::int64_t id, bool keep) const {
+Result<LogStore::State::Frame> LogStore::State::frame(std::int64_t block) const {
+  Frame out;
+  std::lock_guard lock(dbMutex);
+  RETORT_TRY(auto query, db.prepare("SELECT raw_len,b,codec FROM blk WHERE id=?"));
+  query.bind(1, block);
+  RETORT_TRY(const bool found, query.step());
+  if (!found) return Error{"logs.block.missing", "A block of records is missing", "block " + std::to_string(block), {}, "Import the sources again.", {}, {}};
+  out.rawLength = static_cast<std::uint64_t>(query.integer(0));
+  out.bytes = query.blob(1);
+  RETORT_TRY(out.dictionary, dictionary(query.integer(2)));
+  return out;
+}
+
+Result<LogStore::State::Block> LogStore::State::block(std::int64_t id) const {
   {
     std::lock_guard lock(cacheMutex);
     for (auto it = blocks.begin(); it != blocks.end(); ++it)
@@ -107,36 +120,25 @@ Result<LogStore::State::Block> LogStore::State::block(std::int64_t id, bool keep
         return it->second;
       }
   }
-  std::string frame;
-  std::uint64_t rawLength = 0;
-  std::shared_ptr<const store::BlockDictionary> packedWith;
-  {
-    std::lock_guard lock(dbMutex);
-    RETORT_TRY(auto query, db.prepare("SELECT raw_len,b,codec FROM blk WHERE id=?"));
-    query.bind(1, id);
-    RETORT_TRY(const bool found, query.step());
-    if (!found) return Error{"logs.block.missing", "A block of records is missing", "block " + std::to_string(id), {}, "Import the sources again.", {}, {}};
-    rawLength = static_cast<std::uint64_t>(query.integer(0));
-    frame = query.blob(1);
-    RETORT_TRY(packedWith, dictionary(query.integer(2)));
-  }
-  RETORT_TRY(auto raw, store::decodeBlock(frame, rawLength, packedWith.get()));
+  RETORT_TRY(const auto packed, frame(id));
+  RETORT_TRY(auto raw, store::decodeBlock(packed.bytes, packed.rawLength, packed.dictionary.get()));
   auto shared = std::make_shared<const std::string>(std::move(raw));
-  if (!keep) return shared;
   std::lock_guard lock(cacheMutex);
   blocks.emplace_front(id, shared);
   if (blocks.size() > kCachedBlocks) blocks.pop_back();
   return shared;
 }
 
-Result<std::string> LogStore::State::bytes(const Place& place, const Block& hint, std::int64_t hintId) const {
-  Block raw = hint;
-  if (place.block != hintId || !raw) {
-    RETORT_TRY(raw, block(place.block));
-  }
-  if (place.offset > raw->size() || place.length > raw->size() - place.offset)
+Result<std::string_view> LogStore::State::within(std::string_view block, const Place& place) {
+  if (place.offset > block.size() || place.length > block.size() - place.offset)
     return Error{"logs.block.damaged", "A record lies outside its block", "block " + std::to_string(place.block), {}, "Import the sources again.", {}, {}};
-  return raw->substr(place.offset, place.length);
+  return block.substr(place.offset, place.length);
+}
+
+Result<std::string> LogStore::State::bytes(const Place& place) const {
+  RETORT_TRY(const auto raw, block(place.block));
+  RETORT_TRY(const auto found, within(*raw, place));
+  return std::string(found);
 }
 
 Result<LogStore::State::Parts> LogStore::State::parts(std::uint32_t id) const {
@@ -178,7 +180,7 @@ bool LogStore::State::parseCall(const Parts& parts, LineParser& parser, Call& ca
   const std::string* text = &parts.line;
   for (const auto& [which, body] : parts.spills)
     if (which == static_cast<int>(Side::reading)) text = &body;
-  return parser.parse(*text, false, loader, call, why);
+  return parser.parse(*text, text->capacity() - text->size() >= store::kBlockPadding, loader, call, why);
 }
 
 Result<Record> LogStore::State::parse(const Parts& parts, LineParser& parser) {
@@ -211,36 +213,48 @@ Status LogStore::State::forEach(const IdSet& candidates, std::stop_token stop, c
     bool hasSpills;
   };
   const auto ids = candidates.toVector();
-  Block raw;
+  std::string buffer;
+  std::string_view raw;
   std::int64_t rawId = -1;
   std::vector<Item> batch;
+  Parts alone;                                         // of a record that lies in its line alone; its memory is kept
   for (std::size_t at = 0; at < ids.size(); at += kBatch) {
+    const std::span some = std::span(ids).subspan(at, std::min(kBatch, ids.size() - at));
     batch.clear();
     {
       std::lock_guard lock(dbMutex);
-      RETORT_TRY(auto query, db.prepare("SELECT blk,off,len,EXISTS(SELECT 1 FROM spill WHERE spill.log=log.id) FROM log WHERE id=?"));
-      for (std::size_t i = at; i < std::min(ids.size(), at + kBatch); ++i) {
-        query.bind(1, std::int64_t(ids[i]));
-        RETORT_TRY(const bool found, query.step());
-        if (!found) return Error{"logs.record.unknown", "There is no record " + std::to_string(ids[i]), {}, {}, {}, {}, {}};
-        batch.push_back({ids[i], {query.integer(0), static_cast<std::size_t>(query.integer(1)), static_cast<std::size_t>(query.integer(2))}, query.integer(3) != 0});
-        query.reset();
+      // Close together: one walk along the table. A statement for each takes the file's lock for each.
+      const bool isDense = some.back() - some.front() < 4 * some.size();
+      RETORT_TRY(auto query, db.prepare("SELECT id,blk,off,len,EXISTS(SELECT 1 FROM spill WHERE spill.log=log.id) FROM log WHERE id BETWEEN ? AND ? ORDER BY id"));
+      if (isDense) query.bind(1, std::int64_t(some.front())).bind(2, std::int64_t(some.back()));
+      for (const auto id : some) {
+        if (!isDense) query.reset(), query.bind(1, std::int64_t(id)).bind(2, std::int64_t(id));
+        bool found = false;
+        do {
+          RETORT_TRY(found, query.step());
+        } while (found && query.integer(0) < id);
+        if (!found || query.integer(0) > id) return Error{"logs.record.unknown", "There is no record " + std::to_string(id), {}, {}, {}, {}, {}};
+        batch.push_back({id, {query.integer(1), static_cast<std::size_t>(query.integer(2)), static_cast<std::size_t>(query.integer(3))}, query.integer(4) != 0});
       }
     }
     for (const auto& item : batch) {
       if (stop.stop_requested()) return cancelledError("The search");
-      Parts found;
       if (item.hasSpills) {
-        RETORT_TRY(found, parts(item.id));
-      } else {
-        if (rawId != item.place.block) {
-          RETORT_TRY(raw, block(item.place.block, false));
-          rawId = item.place.block;
-        }
-        found.id = item.id;
-        RETORT_TRY(found.line, bytes(item.place, raw, rawId));
+        RETORT_TRY(const auto whole, parts(item.id));
+        RETORT_TRY(const bool goesOn, visit(item.id, whole));
+        if (!goesOn) return {};
+        continue;
       }
-      RETORT_TRY(const bool goesOn, visit(item.id, found));
+      if (rawId != item.place.block) {
+        RETORT_TRY(const auto packed, frame(item.place.block));
+        RETORT_CHECK(store::decodeBlockInto(packed.bytes, packed.rawLength, packed.dictionary.get(), buffer, raw));
+        rawId = item.place.block;
+      }
+      RETORT_TRY(const auto line, within(raw, item.place));
+      alone.id = item.id;
+      alone.line.reserve(line.size() + store::kBlockPadding);
+      alone.line = line;
+      RETORT_TRY(const bool goesOn, visit(item.id, alone));
       if (!goesOn) return {};
     }
   }

@@ -48,9 +48,17 @@ struct LogStore::State {
   }
   /// That of blk.codec, or null; with dbMutex.
   Result<std::shared_ptr<const store::BlockDictionary>> dictionary(std::int64_t codec) const;
-  /// Unpacks a block; `keep` puts it into the cache (a scan over all would only push others out).
-  Result<Block> block(std::int64_t id, bool keep = true) const;
-  Result<std::string> bytes(const Place& place, const Block& hint = {}, std::int64_t hintId = -1) const;
+  /// A block as it is stored.
+  struct Frame {
+    std::string bytes;
+    std::uint64_t rawLength = 0;
+    std::shared_ptr<const store::BlockDictionary> dictionary;
+  };
+  Result<Frame> frame(std::int64_t block) const;
+  /// Unpacks a block and keeps it for a while.
+  Result<Block> block(std::int64_t id) const;
+  static Result<std::string_view> within(std::string_view block, const Place& place);
+  Result<std::string> bytes(const Place& place) const;
   Result<Parts> parts(std::uint32_t id) const;
   static bool parseCall(const Parts& parts, LineParser& parser, Call& call, ParseReject& why);
   static Result<Record> parse(const Parts& parts, LineParser& parser);

@@ -173,8 +173,8 @@ std::string maskVariables(std::string_view text) {
   return out;
 }
 
-std::vector<std::string_view> templateTokens(std::string_view masked) {
-  std::vector<std::string_view> tokens;
+void templateTokens(std::string_view masked, std::vector<std::string_view>& tokens) {
+  tokens.clear();
   for (std::size_t i = 0; i < masked.size();) {
     while (i < masked.size() && isSpace(masked[i])) ++i;
     std::size_t end = i;
@@ -183,7 +183,6 @@ std::vector<std::string_view> templateTokens(std::string_view masked) {
     i = end;
   }
   if (tokens.size() > kMostTokens) tokens.erase(tokens.begin() + kMostTokens / 2, tokens.end() - kMostTokens / 2);
-  return tokens;
 }
 
 }  // namespace retort::logs

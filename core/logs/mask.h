@@ -12,7 +12,7 @@ inline constexpr std::string_view kMask = "<*>";
 [[nodiscard]] std::string maskVariables(std::string_view text);
 
 inline constexpr std::size_t kMostTokens = 256;
-/// Split at white space; of a longer text the first and the last 128.
-[[nodiscard]] std::vector<std::string_view> templateTokens(std::string_view masked);
+/// Fills `tokens`: split at white space; of a longer text the first and the last 128.
+void templateTokens(std::string_view masked, std::vector<std::string_view>& tokens);
 
 }  // namespace retort::logs
