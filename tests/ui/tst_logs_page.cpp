@@ -1,4 +1,4 @@
-// The Logs page by mouse and keys: derived fields worked out from the page, families ranked as `logs worth` ranks them, one click to their records.
+// The Logs page by mouse and keys: families worked out and ranked as `logs worth` ranks them, one click to their records, sums as `logs stats` prints them.
 #include <QApplication>
 #include <QDoubleSpinBox>
 #include <QLineEdit>
@@ -109,6 +109,16 @@ class LogsPageTest : public QObject {
     QTRY_COMPARE(static_cast<qint64>(logs()->model()->matches()), family["records"].get<qint64>());
     QVERIFY(seen<TableView>("recordTable")->hasFocus());
   }
+  void theSumsAreTheCommandLines() {
+    compareSums(ss(seen<QLineEdit>("filterBox")->text()));   // of the family that Enter chose
+    auto* box = seen<QLineEdit>("filterBox");
+    for (const char* filter : {"@status = \"error\"", "env = \"prod\"", "env = \"no such place\""}) {
+      QTest::mouseClick(box, Qt::LeftButton);
+      QTest::keyClick(box, Qt::Key_A, Qt::ControlModifier);
+      QTest::keyClicks(box, QLatin1String(filter));
+      compareSums(filter);
+    }
+  }
 
  private:
   static constexpr int kCalls = 1, kCost = 2, kSaving = 3, kAnswer = 4, kRepeats = 5;
@@ -142,6 +152,20 @@ class LogsPageTest : public QObject {
       QCOMPARE(table->item(r, kAnswer)->text(), countText(family["p50_output_tokens"].get<qint64>()));
       QVERIFY(table->item(r, kRepeats)->text().startsWith(countText(family["repeats"].get<qint64>())));
     }
+  }
+  void compareSums(const std::string& filter) {
+    const Json sums = cli({"logs", "stats", filter})["rows"][0];
+    auto* table = seen<PlainTable>("statsTable");
+    QVERIFY(table);
+    const auto number = [&](const char* key) { return sums[key].is_null() ? QStringLiteral("–") : countText(sums[key].get<qint64>()); };
+    const QStringList wanted{number("records"), number("input_tokens"), number("cached_tokens"), number("output_tokens"), sums["cost"].is_null() ? QStringLiteral("–") : numberText(sums["cost"].get<double>(), 2),
+                             number("errors"), number("p50_latency_ms"), number("p95_latency_ms"), number("repeats")};
+    const auto shown = [&] {
+      QStringList out;
+      for (int c = 0; c < table->columnCount(); ++c) out << (table->item(0, c) ? table->item(0, c)->text().section(QLatin1Char(' '), 0, 0) : QString());   // a share stands behind the repeats
+      return out;
+    };
+    QTRY_COMPARE(shown(), wanted);
   }
   LogsPage* logs() { return qobject_cast<LogsPage*>(m_window->page(QStringLiteral("logs"))); }
 

@@ -13,6 +13,7 @@
 #include "ui/pages/job_bar.h"
 #include "ui/pages/logs/facet_panel.h"
 #include "ui/pages/logs/record_pane.h"
+#include "ui/pages/logs/stats_strip.h"
 #include "ui/pages/logs/worth_view.h"
 #include "ui/shell/icons.h"
 #include "ui/widgets/empty_state.h"
@@ -122,6 +123,7 @@ void LogsPage::build() {
     m_table->setFocus();
   });
   connect(m_worth, &WorthView::failed, this, [this](const Error& error) { banner()->show(error); });
+  connect(m_stats, &StatsStrip::failed, this, [this](const Error& error) { banner()->show(error); });
   connect(m_facets, &FacetPanel::filterChosen, this, &LogsPage::setFilter);
   connect(m_pane, &RecordPane::valueChosen, this, [this](const std::string& key, const std::string& value) { setFilter(withValues(m_filter, key, {value})); });
   connect(m_pane, &RecordPane::failed, this, [this](const Error& error) { banner()->show(error); });
@@ -167,11 +169,18 @@ void LogsPage::buildRecords() {
   m_split->setStretchFactor(1, 1);
   m_split->setStretchFactor(2, 0);
   m_split->setSizes({204, 620, 306});
-  auto* frame = new Card(m_lists);
+  auto* records = new QWidget(m_lists);
+  auto* column = new QVBoxLayout(records);
+  column->setContentsMargins(0, 0, 0, 0);
+  column->setSpacing(8);
+  m_stats = new StatsStrip(records);
+  column->addWidget(m_stats);
+  auto* frame = new Card(records);
   auto* inside = new QVBoxLayout(frame);
   inside->setContentsMargins(1, 1, 1, 1);
   inside->addWidget(m_split);
-  m_lists->addWidget(frame);
+  column->addWidget(frame, 1);
+  m_lists->addWidget(records);
 }
 
 void LogsPage::showView(int view) {
@@ -275,6 +284,7 @@ void LogsPage::query() {
   m_model->query(session()->logs(), m_filter);
   m_facets->query(session()->logs(), m_filter);
   m_worth->query(m_filter);
+  m_stats->query(session()->logs(), m_filter);
 }
 
 void LogsPage::refresh() {

@@ -16,6 +16,7 @@ class EmptyState;
 class FacetPanel;
 class JobBar;
 class RecordPane;
+class StatsStrip;
 class TableView;
 class WorthView;
 
@@ -58,6 +59,7 @@ class LogsPage : public Page {
   QTabBar* m_views;
   QStackedWidget* m_lists;
   WorthView* m_worth;
+  StatsStrip* m_stats;
   EmptyState* m_empty;
   QWidget *m_skeleton, *m_browser;
   logs::Filter m_filter;

@@ -107,7 +107,7 @@ void WorthView::build() {
   m_table = new PlainTable({tr("Prompt family"), tr("Calls a month"), tr("Cost, $ a month"), tr("Saving, $ a month"), tr("Answer, tok"), tr("Repeats"), tr("Note")}, tr("Families worth distilling"),
                            QStringLiteral("worthTable"), m_found);
   m_table->setNumeric({Calls, Cost, Saving, OutTokens, Repeats});
-  m_table->setWidths({0, 104, 116, 124, 88, 112, 184});
+  m_table->setWidths({0, 128, 136, 150, 108, 104, 176});
   m_table->horizontalHeaderItem(Saving)->setToolTip(tr("What is paid now, less what the student would cost, for answers that came in full; exact repeats and calls with tools or images are left out"));
   m_table->horizontalHeaderItem(OutTokens)->setToolTip(tr("Half of the answers are no longer than this"));
   m_table->horizontalHeaderItem(Repeats)->setToolTip(tr("Exact repeats of an earlier prompt, which a cache would answer"));
@@ -163,7 +163,8 @@ void WorthView::fill() {
     const logs::WorthRow& row = m_worth->rows[static_cast<std::size_t>(r)];
     const auto repeats = static_cast<qint64>(row.repeats);
     const QString unknown = QStringLiteral("–");
-    m_table->set(r, Family, qs(row.name).simplified());
+    const QString name = qs(row.name).simplified();
+    m_table->set(r, Family, name)->setToolTip(tr("%1 (family %2)").arg(name, qs(row.family)).toHtmlEscaped());
     m_table->set(r, Calls, numberText(row.perMonth, 0), row.perMonth);
     m_table->set(r, Cost, row.costKnown ? numberText(row.cost, 2) : unknown, row.cost);
     m_table->set(r, Saving, row.costKnown ? numberText(row.saving, 2) : unknown, row.saving);
@@ -175,9 +176,9 @@ void WorthView::fill() {
   m_table->resort();
   for (int r = 0; r < count; ++r)
     if (m_table->rowTag(r) == std::clamp(before, 0, count - 1)) m_table->setCurrentCell(r, 0);
-  QStringList words{tr("%n family(ies)", nullptr, count), tr("the records span %1 days").arg(numberText(m_worth->days, 1))};
-  if (m_worth->isShort) words << tr("what a month would be is a bold guess");
-  if (m_worth->withoutCost) words << tr("%1 records have no known price: add it to prices.json").arg(countText(static_cast<qint64>(m_worth->withoutCost)));
+  const QString days = numberText(m_worth->days, 1);
+  QStringList words{tr("Families: %1").arg(countText(count)), m_worth->isShort ? tr("%1 days of records: a month is a bold guess").arg(days) : tr("%1 days of records").arg(days)};
+  if (m_worth->withoutCost) words << tr("%1 records without a known price").arg(countText(static_cast<qint64>(m_worth->withoutCost)));
   m_summary->setText(words.join(QStringLiteral(" · ")));
   m_bodies->setCurrentWidget(m_found);
 }
