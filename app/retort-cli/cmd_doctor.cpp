@@ -11,6 +11,7 @@
 #include "base/subprocess.h"
 #include "base/version.h"
 #include "data/folder_index.h"
+#include "data/purge.h"
 #include "job/job_folder.h"
 #include "job/worker.h"
 #include "models/library.h"
@@ -137,6 +138,7 @@ class Doctor {
       add("Workspace", "ok", opened->name() + " (" + opened->root().string() + ")");
     }
     disk("Disk of the workspace", opened->root());
+    if (!opened->isReadOnly()) purges(*opened);
     std::vector<Error> problems;
     std::size_t runs = 0, jobs = 0;
     const auto look = [&](const char* noun, const std::string& id, const job::State& state) {
@@ -149,6 +151,13 @@ class Doctor {
     for (const auto& j : run::listJobs(*opened, &problems)) look("Job", j.id, j.state), ++jobs;
     for (const auto& problem : problems) add("Workspace", problem);
     add("Work", "ok", formatCount(static_cast<std::int64_t>(runs)) + " runs, " + formatCount(static_cast<std::int64_t>(jobs)) + " jobs");
+  }
+
+  /// What somebody asked to be forgotten does not wait for another command.
+  void purges(const Workspace& workspace) {
+    const auto finished = data::finishPurges(workspace, m_context.stop, m_context.progress());
+    if (!finished.ok()) return add("Purge", finished.error());
+    if (finished->resumed > 0) add("Purge", "ok", "one of " + formatCount(finished->resumed) + " records had been cut off and is finished now");
   }
 
   const Context& m_context;

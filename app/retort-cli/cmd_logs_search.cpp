@@ -59,25 +59,33 @@ int exportLogs(Context& context, const Args& args) {
   return done;
 }
 
+void printResumed(const Context& context, std::int64_t records) {
+  if (records > 0) context.print("Finished a purge of " + formatCount(records) + " records that had been cut off");
+}
+
 int purge(Context& context, const Args& args) {
   if (args.positional().size() != 1) return context.usage("logs purge needs one filter; put it in quotes");
   const auto filter = logs::parseFilter(args.positional()[0]);
   if (!filter.ok()) return failFilter(context, filter.error());
+  const auto workspace = context.workspace();
+  if (!workspace.ok()) return context.fail(workspace.error());
   if (!args.has("--yes")) {
+    const auto earlier = data::finishPurges(*workspace, context.stop, context.progress());
+    if (!earlier.ok()) return context.fail(earlier.error());
+    printResumed(context, earlier->resumed);
     const auto store = openLogs(context);
     if (!store.ok()) return context.fail(store.error());
     const auto n = (*store)->count(*filter, context.stop);
     if (!n.ok()) return context.fail(n.error());
     return context.usage("this would remove " + formatCount(static_cast<std::int64_t>(*n)) + " records for good, with the datasets that hold them; add --yes");
   }
-  const auto workspace = context.workspace();
-  if (!workspace.ok()) return context.fail(workspace.error());
   const auto report = data::purge(*workspace, *filter, args.get("--reason"), context.stop, context.progress());
   if (!report.ok()) return context.fail(report.error());
+  printResumed(context, report->resumed);
   context.print("Removed " + formatCount(report->records) + " records (" + formatBytes(static_cast<std::uint64_t>(report->bytes)) + ") for good; their ids are remembered");
   for (const auto& id : report->datasets) context.print("  The dataset " + id + " lost its rows; build its successor with the same options");
   for (const auto& id : report->descendants) context.print("  Made from it: " + id);
-  context.printJson({{"records", report->records}, {"bytes", report->bytes}, {"datasets", report->datasets}, {"descendants", report->descendants}, {"selections", report->selections}});
+  context.printJson({{"records", report->records}, {"resumed", report->resumed}, {"bytes", report->bytes}, {"datasets", report->datasets}, {"descendants", report->descendants}, {"selections", report->selections}});
   return done;
 }
 

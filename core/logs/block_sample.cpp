@@ -11,20 +11,19 @@ namespace retort::logs {
 
 namespace {
 
-constexpr std::size_t kSample = 4u << 20, kPiece = 4096;
+constexpr std::size_t kPiece = 4096;
 constexpr std::uint64_t kWorthIt = 4u << 20;       ///< of source bytes (packed ones count four times): below, a dictionary only costs
-constexpr std::size_t kMostFiles = 64;
 
 /// The beginnings of files spread over the list.
 std::string sampleOf(const std::vector<ListedFile>& files, const std::vector<std::size_t>& read) {
   std::string sample;
-  const std::size_t step = std::max<std::size_t>(1, read.size() / kMostFiles);
-  const std::size_t share = std::max<std::size_t>(64 * 1024, kSample / std::min(kMostFiles, read.size()));
-  for (std::size_t i = 0; i < read.size() && sample.size() < kSample; i += step) {
+  const std::size_t step = std::max<std::size_t>(1, read.size() / kSampledPlaces);
+  const std::size_t share = std::max<std::size_t>(64 * 1024, kDictionarySample / std::min(kSampledPlaces, read.size()));
+  for (std::size_t i = 0; i < read.size() && sample.size() < kDictionarySample; i += step) {
     auto source = ByteSource::open(files[read[i]].path);
     if (!source.ok()) continue;                        // the import itself will say so
     const std::size_t from = sample.size();
-    sample.resize(from + std::min(share, kSample - from));
+    sample.resize(from + std::min(share, kDictionarySample - from));
     std::size_t filled = from;
     while (filled < sample.size()) {
       const auto n = (*source)->read(std::span(sample).subspan(filled));
@@ -37,6 +36,12 @@ std::string sampleOf(const std::vector<ListedFile>& files, const std::vector<std
 }
 
 }  // namespace
+
+std::string trainDictionary(std::string_view sample) {
+  std::vector<std::string_view> pieces;
+  for (std::size_t at = 0; at + kPiece <= sample.size(); at += kPiece) pieces.push_back(sample.substr(at, kPiece));
+  return store::BlockDictionary::train(pieces);
+}
 
 Result<BlockPacking> blockPacking(store::Database& db, const std::vector<ListedFile>& files, const std::vector<bool>& isRead) {
   BlockPacking packing;
@@ -58,10 +63,7 @@ Result<BlockPacking> blockPacking(store::Database& db, const std::vector<ListedF
     bytes += static_cast<std::uint64_t>(files[i].size) * (isPacked ? 4 : 1);
   }
   if (bytes < kWorthIt) return packing;
-  const std::string sample = sampleOf(files, read);
-  std::vector<std::string_view> pieces;
-  for (std::size_t at = 0; at + kPiece <= sample.size(); at += kPiece) pieces.push_back(std::string_view(sample).substr(at, kPiece));
-  std::string trained = store::BlockDictionary::train(pieces);
+  std::string trained = trainDictionary(sampleOf(files, read));
   if (trained.empty()) return packing;
   RETORT_TRY(auto put, db.prepare("INSERT INTO dict(b) VALUES(?)"));
   RETORT_CHECK(put.bindBlob(1, trained).run());

@@ -2,6 +2,8 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -10,6 +12,11 @@
 #include "store/database.h"
 
 namespace retort::logs {
+
+/// A dictionary is trained on so many bytes, from so many places of what is to be packed.
+inline constexpr std::size_t kDictionarySample = 4u << 20, kSampledPlaces = 64;
+/// Of pieces of the sample; empty where none would help.
+[[nodiscard]] std::string trainDictionary(std::string_view sample);
 
 /// How the blocks of an import are packed.
 struct BlockPacking {

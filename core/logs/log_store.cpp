@@ -50,6 +50,11 @@ Result<bool> LogStore::refresh() {
   if (version != s.version || !before) {
     RETORT_TRY(fresh, Snapshot::load(s.db, before));
     s.version = version;
+    if (before && fresh && fresh->generation != before->generation) {   // a purge moves records within blocks, and packs these anew
+      std::lock_guard cache(s.cacheMutex);
+      s.blocks.clear();
+      s.dictionaries.clear();
+    }
   }
   // What lies beside logs.db: derived fields, and what people said of the records.
   const auto& base = fresh ? *fresh : *before;

@@ -3,14 +3,16 @@
 
 #include <algorithm>
 #include <map>
+#include <unordered_set>
+#include <vector>
 
 #include "base/files.h"
 #include "base/paths.h"
 #include "logs/import_writer.h"
 #include "logs/index_file.h"
 #include "logs/log_schema.h"
-#include "logs/log_store.h"
 #include "logs/record.h"
+#include "logs/repack.h"
 #include "store/block_codec.h"
 
 namespace retort::logs {
@@ -21,10 +23,36 @@ Error damaged(const char* what) {
   return Error{"logs.index.damaged", std::string("The log store is damaged: ") + what, {}, {}, "Move logs.db away and import the sources again.", {}, {}};
 }
 
+using Keys = std::unordered_set<std::string>;
+
+/// The ids of those that are still there: after a purge that was cut off there are none.
+Result<IdSet> idsOf(const store::Database& db, const Keys& keys) {
+  IdSet ids;
+  RETORT_TRY(auto query, db.prepare("SELECT id,rid FROM log"));
+  while (true) {
+    RETORT_TRY(const bool row, query.step());
+    if (!row) return ids;
+    if (keys.contains(std::string(query.blob(1)))) ids.add(static_cast<std::uint32_t>(query.integer(0)));
+  }
+}
+
+/// The request key that a rejected line names, or an empty text.
+std::string keyIn(std::string_view line) {
+  constexpr std::string_view kName = "\"requestId\"";
+  const auto name = line.find(kName);
+  if (name == std::string_view::npos) return {};
+  const auto begin = line.find('"', name + kName.size());
+  const auto end = begin == std::string_view::npos ? begin : line.find('"', begin + 1);
+  if (end == std::string_view::npos) return {};
+  bool isUuid = false;
+  return requestKey(line.substr(begin + 1, end - begin - 1), isUuid);
+}
+
 struct Purge {
   store::Database& db;
   const IdSet& ids;
-  PurgedRecords out;
+  BlockReader reader{db};
+  PurgedRecords out{};
 
   /// A part of a block: a row's line or a spilled body.
   struct Part {
@@ -32,23 +60,6 @@ struct Purge {
     std::size_t offset = 0, length = 0;
     bool isPurged = false;
   };
-
-  Result<std::string> unpacked(std::int64_t block, std::int64_t& codec) {
-    RETORT_TRY(auto query, db.prepare("SELECT raw_len,b,codec FROM blk WHERE id=?"));
-    query.bind(1, block);
-    RETORT_TRY(const bool found, query.step());
-    if (!found) return damaged("a block is missing");
-    codec = query.integer(2);
-    std::shared_ptr<const store::BlockDictionary> dictionary;
-    if (codec >= kDictCodec) {
-      RETORT_TRY(auto read, db.prepare("SELECT b FROM dict WHERE id=?"));
-      read.bind(1, codec - kDictCodec);
-      RETORT_TRY(const bool there, read.step());
-      if (!there) return damaged("a dictionary is missing");
-      RETORT_TRY(dictionary, store::BlockDictionary::create(std::string(read.blob(0))));
-    }
-    return store::decodeBlock(query.blob(1), static_cast<std::uint64_t>(query.integer(0)), dictionary.get());
-  }
 
   Result<std::vector<Part>> partsOf(std::int64_t block) {
     std::vector<Part> parts;
@@ -70,10 +81,9 @@ struct Purge {
     return parts;
   }
 
-  /// Without a dictionary: that of the store was trained on records which may be among the purged ones.
+  /// Without a dictionary: that of the store was trained on records which may be among the purged ones (renewDictionary() follows).
   Status rewrite(std::int64_t block) {
-    std::int64_t codec = 0;
-    RETORT_TRY(const auto raw, unpacked(block, codec));
+    RETORT_TRY(const auto raw, reader.read(block));
     RETORT_TRY(const auto parts, partsOf(block));
     std::string kept;
     RETORT_TRY(auto moveRow, db.prepare("UPDATE log SET off=? WHERE id=?"));
@@ -124,50 +134,11 @@ struct Purge {
     return {};
   }
 
-  /// A dictionary holds pieces of the records that it was trained on, perhaps of purged ones: every block is packed anew without it.
-  Status dropDictionaries(std::stop_token stop, const ProgressFn& progress) {
-    RETORT_TRY(const auto of, db.integer("SELECT count(*) FROM blk WHERE codec>=" + std::to_string(kDictCodec)));
-    ProgressMeter meter(progress, "Packing blocks anew", "blocks", of.value_or(0));
-    store::BlockEncoder encoder(3);
-    for (std::int64_t done = 0;;) {
-      std::vector<std::int64_t> batch;
-      {
-        RETORT_TRY(auto query, db.prepare("SELECT id FROM blk WHERE codec>=" + std::to_string(kDictCodec) + " ORDER BY id LIMIT 200"));
-        while (true) {
-          RETORT_TRY(const bool row, query.step());
-          if (!row) break;
-          batch.push_back(query.integer(0));
-        }
-      }
-      if (batch.empty()) break;
-      if (stop.stop_requested()) return cancelledError("The purge");
-      RETORT_TRY(auto transaction, store::Transaction::begin(db));
-      RETORT_TRY(auto put, db.prepare("UPDATE blk SET codec=?,crc=?,b=? WHERE id=?"));
-      for (const auto block : batch) {
-        std::int64_t codec = 0;
-        RETORT_TRY(const auto raw, unpacked(block, codec));
-        RETORT_TRY(const auto frame, encoder.encode(raw));
-        RETORT_CHECK(put.bind(1, kPlainCodec).bind(2, std::int64_t(store::blockChecksum(frame))).bindBlob(3, frame).bind(4, block).run());
-      }
-      RETORT_CHECK(transaction.commit());
-      done += static_cast<std::int64_t>(batch.size());
-      if (progress) meter.at(done);
-    }
-    return db.exec("DELETE FROM dict");
-  }
-
   Status rows() {
-    RETORT_TRY(auto find, db.prepare("SELECT rid,flags FROM log WHERE id=?"));
     RETORT_TRY(auto clear, db.prepare("UPDATE log SET ts_us=NULL,rid=?,model=NULL,op=NULL,stop=NULL,itok=NULL,otok=NULL,ctok=NULL,latency_ms=NULL,ttft_ms=NULL,status=0,flags=0,turns=0,"
                                       "prompt_hash=0,content_hash=0,blk=0,off=0,len=0,preview=NULL WHERE id=?"));
     RETORT_TRY(auto spill, db.prepare("DELETE FROM spill WHERE log=?"));
     for (const auto id : ids.toVector()) {
-      find.bind(1, std::int64_t(id));
-      RETORT_TRY(const bool found, find.step());
-      if (!found) return damaged("a row is missing");
-      out.keys.emplace_back(find.blob(0));
-      out.requestIds.push_back(requestKeyText(find.blob(0), (find.integer(1) & kUuid) != 0));
-      find.reset();
       // A dead row needs a key of its own, which is no request's.
       RETORT_CHECK(clear.bindBlob(1, "purged:" + std::to_string(id)).bind(2, std::int64_t(id)).run());
       RETORT_CHECK(spill.bind(1, std::int64_t(id)).run());
@@ -179,7 +150,7 @@ struct Purge {
       for (const auto id : ids.toVector()) RETORT_CHECK(put.bind(1, std::int64_t(id)).run());
       RETORT_CHECK(db.exec("DELETE FROM hikv WHERE id IN (SELECT id FROM gone); DROP TABLE gone"));
     }
-    out.records = static_cast<std::int64_t>(out.keys.size());
+    out.records = static_cast<std::int64_t>(ids.size());
     return {};
   }
 
@@ -202,6 +173,7 @@ struct Purge {
         if (!set) return damaged("a posting");
         if (!IdSet::overlap(*set, gone)) continue;
         *set -= gone;
+        set->optimise();
         changes.push_back({query.integer(0), segment, set->toBytes(), static_cast<std::int64_t>(set->size())});
       }
       RETORT_TRY(auto put, db.prepare("UPDATE post SET n=?,b=? WHERE kv=? AND seg=?"));
@@ -211,8 +183,9 @@ struct Purge {
         else RETORT_CHECK(drop.bind(1, change.kv).bind(2, change.segment).run());
       }
     }
-    // Values that nobody has any more are gone as well.
-    return db.exec("DELETE FROM kv WHERE id NOT IN (SELECT kv FROM post); UPDATE kv SET n=(SELECT coalesce(sum(n),0) FROM post WHERE post.kv=kv.id)");
+    // Values and keys of metadata that nobody has any more are gone as well.
+    return db.exec("DELETE FROM kv WHERE id NOT IN (SELECT kv FROM post); UPDATE kv SET n=(SELECT coalesce(sum(n),0) FROM post WHERE post.kv=kv.id);"
+                   "DELETE FROM key WHERE builtin=0 AND id NOT IN (SELECT key FROM kv) AND id NOT IN (SELECT key FROM hikv)");
   }
 
   Status columns() {
@@ -249,39 +222,71 @@ struct Purge {
         gone |= *old;
       }
       find.reset();
+      gone.optimise();
       RETORT_CHECK(put.bind(1, segment).bindBlob(2, gone.toBytes()).run());
     }
     return {};
   }
+
+  /// Second records of a request are among the rejected lines, and so are those that end early. Their counts stay.
+  Status rejects(const Keys& keys) {
+    std::vector<std::int64_t> gone;
+    {
+      RETORT_TRY(auto query, db.prepare("SELECT id,head FROM reject"));
+      while (true) {
+        RETORT_TRY(const bool row, query.step());
+        if (!row) break;
+        if (const auto key = keyIn(query.blob(1)); !key.empty() && keys.contains(key)) gone.push_back(query.integer(0));
+      }
+    }
+    RETORT_TRY(auto drop, db.prepare("DELETE FROM reject WHERE id=?"));
+    for (const auto id : gone) RETORT_CHECK(drop.bind(1, id).run());
+    return {};
+  }
+
+  Status all(const Keys& keys, std::stop_token stop, const ProgressFn& progress) {
+    RETORT_TRY(auto transaction, store::Transaction::begin(db));
+    // Blocks are looked up by their records: there is no index, and one import made them ascend together.
+    RETORT_CHECK(db.exec("CREATE INDEX IF NOT EXISTS log_blk ON log(blk)"));
+    RETORT_CHECK(blocks(stop, progress));
+    RETORT_CHECK(rows());
+    RETORT_CHECK(postings());
+    RETORT_CHECK(columns());
+    RETORT_CHECK(tombs());
+    RETORT_CHECK(rejects(keys));
+    RETORT_CHECK(db.exec("DROP INDEX log_blk; UPDATE meta SET value=value+1 WHERE name='generation'"));
+    return transaction.commit();
+  }
 };
+
+/// What can be made again from logs.db, with what its makers left half done.
+void removeMade(const std::filesystem::path& logsDb) {
+  std::error_code ignored;
+  const std::string index = indexFilePath(logsDb).filename().string();
+  for (const auto& entry : std::filesystem::directory_iterator(logsDb.parent_path(), ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.ends_with(".lock")) continue;
+    if (name.starts_with("derived.db") || name.starts_with("fulltext.db") || name.starts_with(index)) std::filesystem::remove(entry.path(), ignored);
+  }
+}
 
 }  // namespace
 
-Result<PurgedRecords> purgeRecords(const std::filesystem::path& logsDb, const IdSet& ids, std::stop_token stop, const ProgressFn& progress) {
+Result<PurgedRecords> purgeRecords(const std::filesystem::path& logsDb, std::span<const std::string> keys, std::stop_token stop, const ProgressFn& progress) {
   RETORT_TRY(auto lock, FileLock::tryLock(logsDb.string() + ".lock", hostName()));
   if (!lock) return Error{"logs.import.busy", "An import is writing to " + shown(logsDb.string()), {}, {}, "Wait for it, or stop it.", {}, {}};
   RETORT_TRY(auto db, store::Database::open(logsDb, logsOpenOptions(store::OpenOptions::Mode::readWrite)));
   RETORT_CHECK(store::migrate(db, logMigrations()));
-  RETORT_CHECK(db.exec("PRAGMA secure_delete=ON"));
   RETORT_CHECK(foldDeltas(db));
-  // Blocks are looked up by their records: there is no index, and one import made them ascend together.
-  RETORT_TRY(auto transaction, store::Transaction::begin(db));
-  RETORT_CHECK(db.exec("CREATE INDEX IF NOT EXISTS log_blk ON log(blk)"));
-  Purge purge{db, ids, {}};
-  RETORT_CHECK(purge.blocks(stop, progress));
-  RETORT_CHECK(purge.rows());
-  RETORT_CHECK(purge.postings());
-  RETORT_CHECK(purge.columns());
-  RETORT_CHECK(purge.tombs());
-  RETORT_CHECK(db.exec("DROP INDEX log_blk; UPDATE meta SET value=value+1 WHERE name='generation'"));
-  RETORT_CHECK(transaction.commit());
-  RETORT_CHECK(purge.dropDictionaries(stop, progress));
-  RETORT_CHECK(db.exec("PRAGMA wal_checkpoint(TRUNCATE)"));
-  std::error_code ignored;
-  for (const char* name : {"derived.db", "derived.db-wal", "derived.db-shm", "fulltext.db", "fulltext.db-wal", "fulltext.db-shm"}) std::filesystem::remove(logsDb.parent_path() / name, ignored);
-  std::filesystem::remove(indexFilePath(logsDb), ignored);
+  const Keys gone(keys.begin(), keys.end());
+  RETORT_TRY(const auto ids, idsOf(db, gone));
+  Purge purge{db, ids};
+  if (!ids.isEmpty()) RETORT_CHECK(purge.all(gone, stop, progress));
+  removeMade(logsDb);
+  RETORT_CHECK(renewDictionary(db, stop, progress));
+  RETORT_CHECK(db.scrub());
   (void)renewIndexFile(db);                              // else the next opening makes it
-  return std::move(purge.out);
+  return purge.out;
 }
 
 }  // namespace retort::logs

@@ -233,6 +233,14 @@ Status Database::quickCheck() const {
   return sqliteError(SQLITE_CORRUPT, "pass its check", m_path, row ? statement.text(0) : "");
 }
 
+Status Database::scrub() {
+  // In memory the second copy of a large store would not fit.
+  RETORT_CHECK(exec("PRAGMA temp_store=FILE; VACUUM; PRAGMA temp_store=MEMORY"));
+  RETORT_TRY(const auto isBusy, integer("PRAGMA wal_checkpoint(TRUNCATE)"));
+  if (isBusy.value_or(0) != 0) return sqliteError(SQLITE_BUSY, "empty its write-ahead log", m_path, "another connection reads it");
+  return {};
+}
+
 Status Database::backup(const std::filesystem::path& target) const {
   OpenOptions options;
   options.mode = OpenOptions::Mode::create;

@@ -81,6 +81,9 @@ class Database {
   Result<std::int64_t> dataVersion() const;
   /// PRAGMA quick_check; an error "store.corrupt" with its first finding.
   Status quickCheck() const;
+  /// Writes the file anew and empties the write-ahead log: nothing that was deleted stays in free pages. Needs the room of two more copies
+  /// meanwhile. Error "store.busy" while another connection reads.
+  Status scrub();
   /// Copies the whole database to `target` (a new file), consistent while others write.
   Status backup(const std::filesystem::path& target) const;
   [[nodiscard]] const std::filesystem::path& path() const { return m_path; }

@@ -188,13 +188,12 @@ Result<bool> PeopleDb::removeGolden(std::int64_t id) {
   return m_db.changes() > 0;
 }
 
-Status PeopleDb::recordPurge(std::span<const std::string> keys, const PurgeTally& tally) {
-  RETORT_CHECK(m_db.exec("PRAGMA secure_delete=ON"));
+Status PeopleDb::beginPurge(std::span<const std::string> keys, std::string_view reason) {
   RETORT_TRY(auto transaction, Transaction::begin(m_db));
   RETORT_TRY(auto put, m_db.prepare("INSERT INTO purge(at,reason,records,bytes,datasets) VALUES(?,?,?,?,?)"));
-  RETORT_CHECK(put.bindText(1, tally.at.empty() ? isoUtc(utcMicros()) : tally.at).bindText(2, tally.reason).bind(3, tally.records).bind(4, tally.bytes).bind(5, tally.datasets).run());
+  RETORT_CHECK(put.bindText(1, isoUtc(utcMicros())).bindText(2, reason).bind(3, static_cast<std::int64_t>(keys.size())).bind(4, kPurgePending).bind(5, std::int64_t{0}).run());
   const auto purge = m_db.lastInsertId();
-  RETORT_TRY(auto remember, m_db.prepare("INSERT OR IGNORE INTO purged(rid,purge) VALUES(?,?)"));
+  RETORT_TRY(auto remember, m_db.prepare("INSERT OR REPLACE INTO purged(rid,purge) VALUES(?,?)"));
   std::vector<Statement> drops;
   for (const char* table : {"tag", "rating", "annotation", "golden"}) {
     RETORT_TRY(auto drop, m_db.prepare(std::string("DELETE FROM ") + table + " WHERE rid=?"));
@@ -206,6 +205,23 @@ Status PeopleDb::recordPurge(std::span<const std::string> keys, const PurgeTally
     for (auto& drop : drops) RETORT_CHECK(drop.bindBlob(1, key).run());
   }
   return transaction.commit();
+}
+
+Status PeopleDb::finishPurge(std::int64_t purge, std::int64_t bytes, std::int64_t datasets) {
+  RETORT_CHECK(m_db.scrub());
+  RETORT_TRY(auto put, m_db.prepare("UPDATE purge SET bytes=?,datasets=? WHERE id=?"));
+  return put.bind(1, bytes).bind(2, datasets).bind(3, purge).run();
+}
+
+Result<std::vector<std::string>> PeopleDb::keysOfPurge(std::int64_t purge) const {
+  RETORT_TRY(auto query, m_db.prepare("SELECT rid FROM purged WHERE purge=? ORDER BY rid"));
+  query.bind(1, purge);
+  std::vector<std::string> keys;
+  while (true) {
+    RETORT_TRY(const bool row, query.step());
+    if (!row) return keys;
+    keys.emplace_back(query.blob(0));
+  }
 }
 
 Result<bool> PeopleDb::isPurged(std::string_view key) const {

@@ -33,11 +33,13 @@ struct GoldenExample {
   std::string source, added;              ///< source: "record", or the file's name
 };
 
+inline constexpr std::int64_t kPurgePending = -1;
+
 /// What a purge leaves: no content.
 struct PurgeTally {
   std::int64_t id = 0;
   std::string at, reason;                 ///< reason: as the user gave it; the filter is not kept, it may quote what was purged
-  std::int64_t records = 0, bytes = 0, datasets = 0;
+  std::int64_t records = 0, bytes = 0, datasets = 0;   ///< bytes: kPurgePending until the purge is done
 };
 
 /// One folder of the workspace as the index knows it.
@@ -72,8 +74,11 @@ class PeopleDb {
   Result<std::vector<GoldenExample>> goldenExamples() const;
   Result<bool> removeGolden(std::int64_t id);
 
-  /// Remembers purged keys, so that they never come back, and drops all that was said of them.
-  Status recordPurge(std::span<const std::string> keys, const PurgeTally& tally);
+  /// Remembers purged keys, so that they never come back, and drops all that was said of them. The purge is pending until finishPurge().
+  Status beginPurge(std::span<const std::string> keys, std::string_view reason);
+  /// Overwrites what was dropped, then the tally holds.
+  Status finishPurge(std::int64_t purge, std::int64_t bytes, std::int64_t datasets);
+  Result<std::vector<std::string>> keysOfPurge(std::int64_t purge) const;
   Result<bool> isPurged(std::string_view key) const;
   Status forEachPurged(const std::function<bool(std::string_view key)>& visit) const;
   Result<std::int64_t> purgedCount() const;

@@ -1,12 +1,20 @@
 // Search, exports, samples and purges over one small workspace: what is found, what is written, and that what was purged is nowhere.
+#include <csignal>
 #include <fstream>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "base/random.h"
 #include "data/dataset.h"
 #include "data/dataset_build.h"
 #include "data/purge.h"
 #include "data/selection.h"
 #include "logs/derive.h"
 #include "logs/export_table.h"
+#include "logs/generate.h"
+#include "logs/log_schema.h"
+#include "logs/purge.h"
+#include "logs/repack.h"
 #include "logs/sample.h"
 #include "logs/search.h"
 #include "store/people_db.h"
@@ -18,12 +26,19 @@ using namespace retort::logs::test;
 
 namespace {
 
-/// True when any file of the folder holds the text, packed blocks left out.
+/// True when any file of the folder holds the text: as it stands (free pages, write-ahead logs and dictionaries too), or in a packed block.
 bool standsInFiles(const fs::path& root, std::string_view text) {
   for (const auto& entry : fs::recursive_directory_iterator(root)) {
     if (!entry.is_regular_file() || entry.path().string().find("/in/") != std::string::npos) continue;
     const auto bytes = readFile(entry.path(), 1u << 30);
-    if (bytes.ok() && bytes->find(text) != std::string::npos) return true;
+    if (!bytes.ok()) continue;
+    if (bytes->find(text) != std::string::npos) return true;
+    if (entry.path().filename() != "logs.db") continue;
+    auto db = *store::Database::open(entry.path(), logsOpenOptions(store::OpenOptions::Mode::readOnly));
+    BlockReader reader(db);
+    auto blocks = *db.prepare("SELECT id FROM blk");
+    while (*blocks.step())
+      if (reader.read(blocks.integer(0))->find(text) != std::string::npos) return true;
   }
   return false;
 }
@@ -131,12 +146,22 @@ class TstPurge : public QObject {
     }
     QVERIFY(standsInFiles(workspace.root(), "secretword13"));
     QVERIFY(standsInFiles(workspace.root(), "carol-private"));
+    const fs::path report = workspace.reports() / "r1", run = workspace.runs() / "n1";
+    for (const auto& folder : {report, run / "samples"}) fs::create_directories(folder);
+    QVERIFY(writeJsonFile(report / "report.json", {{"dataset", dataset->id}}).ok());
+    QVERIFY(writeFileAtomically(report / "rows.jsonl", "{\"prompt\":\"secretword13\"}\n").ok());
+    QVERIFY(writeJsonFile(run / "spec.json", {{"data", dataset->id}}).ok());
+    QVERIFY(writeFileAtomically(run / "samples" / "1.json", "secretword13").ok());
+    QVERIFY(writeFileAtomically(run / "events.jsonl", "{\"type\":\"metric\"}\n{\"type\":\"sample\",\"prompt\":\"secretword13\"}\n").ok());
     auto open = *LogStore::open(workspace.logsDb());
+    QVERIFY(open->record(0).ok());                       // its block is in the cache
     QCOMPARE(data::purge(workspace, {}, "").error().code, std::string("data.purge.all"));
-    const auto report = data::purge(workspace, *parseFilter("exists(who)"), "asked to");
-    QVERIFY2(report.ok(), report.ok() ? "" : report.error().text().c_str());
-    QCOMPARE(report->records, std::int64_t(40));
-    QCOMPARE(report->datasets, std::vector<std::string>{dataset->id});
+    const auto done = data::purge(workspace, *parseFilter("exists(who)"), "asked to");
+    QVERIFY2(done.ok(), done.ok() ? "" : done.error().text().c_str());
+    QCOMPARE(done->records, std::int64_t(40));
+    QCOMPARE(*readFile(run / "events.jsonl"), std::string("{\"type\":\"metric\"}\n"));
+    QVERIFY(fs::exists(run / "purged.json") && fs::exists(report / "purged.json"));
+    QCOMPARE(done->datasets, std::vector<std::string>{dataset->id});
     QCOMPARE(data::loadDataset(workspace, dataset->id)->state, std::string("purged"));
     QCOMPARE(data::loadDataset(workspace, other.id)->state, std::string("complete"));
     QVERIFY(data::verifyDataset(other).ok());
@@ -162,6 +187,72 @@ class TstPurge : public QObject {
     QVERIFY(deriveFields(workspace.root(), prices).ok());
     QVERIFY(*open->refresh());
     QCOMPARE(*open->count(*parseFilter("exists(@account)")), std::uint64_t(360));
+  }
+
+  /// kill -9 at random moments of a purge: the next call finishes it. RETORT_FAULT_KILLS=200 for the long run.
+  void killedPurgesAreFinished() {
+    Place whole;
+    const auto made = *Workspace::create(whole.root / "w");
+    whole.write("a.jsonl", lines(0, 400));
+    ImportOptions import;
+    import.sources = {whole.root / "in"};
+    import.checkSpace = false;
+    QVERIFY(importLogs(made.logsDb(), import).ok());
+    providers::PriceTable prices;
+    QVERIFY(deriveFields(made.root(), prices).ok());
+    data::BuildOptions build;
+    build.name = "d";
+    build.filter = "env = \"prod\"";
+    QVERIFY(data::buildDataset(made, build).ok());
+    QVERIFY(store::PeopleDb::open(made.retortDb()).ok());
+    Random random(3);
+    const int rounds = std::max(1, qEnvironmentVariable("RETORT_FAULT_KILLS", "12").toInt());
+    int resumed = 0;
+    for (int round = 0; round < rounds; ++round) {
+      const fs::path root = whole.root / ("w" + std::to_string(round));
+      fs::copy(made.root(), root, fs::copy_options::recursive);
+      const auto workspace = *Workspace::open(root);
+      const pid_t child = fork();
+      if (child == 0) _exit(data::purge(workspace, *parseFilter("exists(who)"), "asked to").ok() ? 0 : 1);
+      usleep(static_cast<useconds_t>(1'000 + random.below(120'000)));
+      ::kill(child, SIGKILL);
+      int status = 0;
+      waitpid(child, &status, 0);
+      const auto again = data::purge(workspace, *parseFilter("exists(who)"), "asked to");
+      QVERIFY2(again.ok(), again.ok() ? "" : again.error().text().c_str());
+      resumed += again->resumed > 0;
+      QVERIFY(!standsInFiles(root, "secretword13") && !standsInFiles(root, "carol-private"));
+      QCOMPARE((*LogStore::open(workspace.logsDb()))->size(), std::uint64_t(360));
+      for (const auto& d : data::listDatasets(workspace)) QCOMPARE(d.state, std::string("purged"));
+      QVERIFY(store::PeopleDb::open(workspace.retortDb())->purges()->at(0).bytes != store::kPurgePending);
+      QCOMPARE(data::finishPurges(workspace)->resumed, std::int64_t(0));
+      fs::remove_all(root);
+    }
+    QVERIFY2(resumed > 0, "no purge was cut off");
+  }
+
+  /// One percent of a store with a dictionary goes: the dictionary is another, and the store no larger, but for a page or two of packing luck.
+  void theStoreDoesNotGrow() {
+    Place place;
+    GenerateOptions options;
+    options.records = 4000;
+    options.seed = 11;
+    QVERIFY(generateLogs(place.root / "in" / "a.jsonl", options).ok());
+    QVERIFY(place.import(2).ok());
+    const auto dictionary = [&] {
+      const auto db = *store::Database::open(place.db(), logsOpenOptions(store::OpenOptions::Mode::readOnly));
+      auto query = *db.prepare("SELECT b FROM dict");
+      return *query.step() ? std::string(query.blob(0)) : std::string();
+    };
+    const auto before = fs::file_size(place.db());
+    const std::string old = dictionary();
+    QVERIFY(!old.empty());
+    std::vector<std::uint32_t> ids;
+    for (std::uint32_t id = 50; id < 4000; id += 100) ids.push_back(id);
+    const auto keys = *(*LogStore::open(place.db()))->requestKeys(ids);
+    QCOMPARE(purgeRecords(place.db(), keys)->records, std::int64_t(40));
+    QVERIFY(!dictionary().empty() && dictionary() != old);
+    QVERIFY2(fs::file_size(place.db()) <= before + before / 100, (std::to_string(fs::file_size(place.db())) + " of " + std::to_string(before)).c_str());
   }
 };
 
