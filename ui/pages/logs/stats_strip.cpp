@@ -19,10 +19,12 @@ QString milliseconds(std::optional<std::int64_t> ms) { return ms ? countText(*ms
 StatsStrip::StatsStrip(QWidget* parent) : Card(parent) {
   auto* column = new QVBoxLayout(this);
   column->setContentsMargins(1, 1, 1, 1);
-  m_table = new PlainTable({tr("Records"), tr("Input, tok"), tr("Cached, tok"), tr("Output, tok"), tr("Cost, $"), tr("Errors"), tr("Latency p50, ms"), tr("Latency p95, ms"), tr("Repeats")}, tr("Sums of the records that match"),
+  m_table = new PlainTable({tr("Records"), tr("Input, tok"), tr("Cached, tok"), tr("Output, tok"), tr("Cost, $"), tr("Errors"), tr("p50, ms"), tr("p95, ms"), tr("Repeats")}, tr("Sums of the records that match"),
                            QStringLiteral("statsTable"), this);
   m_table->setNumeric({Records, Input, Cached, Output, Cost, Errors, Half, Most, Repeats});
   m_table->setWidths(QList<int>(Columns, 0));
+  m_table->horizontalHeaderItem(Half)->setToolTip(tr("Half of the answers came within this latency"));
+  m_table->horizontalHeaderItem(Most)->setToolTip(tr("95 of 100 answers came within this latency"));
   m_table->horizontalHeader()->setSectionsClickable(false);
   m_table->setSelectionMode(QAbstractItemView::NoSelection);
   m_table->setRowCount(1);
