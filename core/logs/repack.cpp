@@ -73,7 +73,7 @@ Status renewDictionary(store::Database& db, std::stop_token stop, const Progress
     RETORT_CHECK(put.bind(1, *newest + 1).bindBlob(2, trained).run());
     codec = kDictCodec + *newest + 1;
     RETORT_TRY(auto dictionary, store::BlockDictionary::create(std::move(trained)));
-    encoder = store::BlockEncoder(std::move(dictionary));
+    encoder = store::BlockEncoder(std::move(dictionary), true);   // or a store that lost little could grow
   }
   RETORT_TRY(const auto old, idsOf(db, "SELECT id FROM blk WHERE codec<>" + std::to_string(codec) + " ORDER BY id"));
   ProgressMeter meter(progress, "Packing blocks anew", "blocks", static_cast<std::int64_t>(old.size()));

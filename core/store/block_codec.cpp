@@ -48,16 +48,18 @@ BlockEncoder::BlockEncoder(int level) : m_state(std::make_unique<State>(State{ZS
   ZSTD_CCtx_setParameter(m_state->context, ZSTD_c_checksumFlag, 1);
 }
 
-BlockEncoder::BlockEncoder(std::shared_ptr<const BlockDictionary> dictionary) : BlockEncoder(1) {
+BlockEncoder::BlockEncoder(std::shared_ptr<const BlockDictionary> dictionary, bool isThorough) : BlockEncoder(isThorough ? 3 : 1) {
   if (!dictionary) return;
-  // Log records repeat long stretches: long matches only, a small table and a wide stride find most of them at 1.5 times the speed of
-  // level 2 (tests/bench/RESULTS.md). With a stride zstd would leave literals plain, so it is told not to; a library that cannot be told goes
-  // without the stride.
   ZSTD_CCtx* context = m_state->context;
-  ZSTD_CCtx_setParameter(context, ZSTD_c_strategy, ZSTD_fast);
-  ZSTD_CCtx_setParameter(context, ZSTD_c_hashLog, 15);
-  ZSTD_CCtx_setParameter(context, ZSTD_c_minMatch, 7);
-  if (!ZSTD_isError(ZSTD_CCtx_setParameter(context, ZSTD_c_literalCompressionMode, ZSTD_lcm_huffman))) ZSTD_CCtx_setParameter(context, ZSTD_c_targetLength, 8);
+  if (!isThorough) {
+    // Log records repeat long stretches: long matches only, a small table and a wide stride find most of them at 1.5 times the speed of
+    // level 2 (tests/bench/RESULTS.md). With a stride zstd would leave literals plain, so it is told not to; a library that cannot be told goes
+    // without the stride.
+    ZSTD_CCtx_setParameter(context, ZSTD_c_strategy, ZSTD_fast);
+    ZSTD_CCtx_setParameter(context, ZSTD_c_hashLog, 15);
+    ZSTD_CCtx_setParameter(context, ZSTD_c_minMatch, 7);
+    if (!ZSTD_isError(ZSTD_CCtx_setParameter(context, ZSTD_c_literalCompressionMode, ZSTD_lcm_huffman))) ZSTD_CCtx_setParameter(context, ZSTD_c_targetLength, 8);
+  }
   ZSTD_CCtx_loadDictionary(context, dictionary->bytes().data(), dictionary->bytes().size());
   m_state->dictionary = std::move(dictionary);
 }

@@ -31,8 +31,8 @@ class BlockDictionary {
 class BlockEncoder {
  public:
   explicit BlockEncoder(int level = 1);
-  /// For records of the store the dictionary was trained on; null: level 1 without.
-  explicit BlockEncoder(std::shared_ptr<const BlockDictionary> dictionary);
+  /// For records of the store the dictionary was trained on; null: level 1 without. `isThorough`: smaller but slower.
+  explicit BlockEncoder(std::shared_ptr<const BlockDictionary> dictionary, bool isThorough = false);
   ~BlockEncoder();
   BlockEncoder(BlockEncoder&&) noexcept;
   BlockEncoder& operator=(BlockEncoder&& other) noexcept;
