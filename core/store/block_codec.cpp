@@ -58,7 +58,7 @@ BlockEncoder::BlockEncoder(std::shared_ptr<const BlockDictionary> dictionary, bo
     ZSTD_CCtx_setParameter(context, ZSTD_c_strategy, ZSTD_fast);
     ZSTD_CCtx_setParameter(context, ZSTD_c_hashLog, 15);
     ZSTD_CCtx_setParameter(context, ZSTD_c_minMatch, 7);
-    if (!ZSTD_isError(ZSTD_CCtx_setParameter(context, ZSTD_c_literalCompressionMode, ZSTD_lcm_huffman))) ZSTD_CCtx_setParameter(context, ZSTD_c_targetLength, 8);
+    if (!ZSTD_isError(ZSTD_CCtx_setParameter(context, ZSTD_c_literalCompressionMode, ZSTD_lcm_huffman))) ZSTD_CCtx_setParameter(context, ZSTD_c_targetLength, 6);
   }
   ZSTD_CCtx_loadDictionary(context, dictionary->bytes().data(), dictionary->bytes().size());
   m_state->dictionary = std::move(dictionary);
