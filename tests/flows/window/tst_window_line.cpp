@@ -51,7 +51,8 @@ class TestWindowLine : public QObject {
     QVERIFY(m_hands.answerFileDialog(qs(at("logs").string())));
     QVERIFY(flow::until([this] { return logs()->banner()->isVisible() && !m_hands.window->session()->isImporting(); }, 60'000));
     QVERIFY(logs()->banner()->what().startsWith(QLatin1String("Imported in")));
-    const Json jobs = cli({"job", "list"});
+    Json jobs = cli({"job", "list"});
+    std::erase_if(jobs.get_ref<Json::array_t&>(), [](const Json& job) { return job["kind"] == "derive"; });   // follows by itself
     QCOMPARE(jobs.size(), std::size_t{1});
     QCOMPARE(jobs[0]["kind"].get<std::string>(), std::string("import"));
     const Json counted = cli({"logs", "count"});
