@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/random.h"
 #include "data/dataset.h"
 #include "data/dataset_build.h"
@@ -207,14 +208,19 @@ class TstPurge : public QObject {
     QVERIFY(store::PeopleDb::open(made.retortDb()).ok());
     Random random(3);
     const int rounds = std::max(1, qEnvironmentVariable("RETORT_FAULT_KILLS", "12").toInt());
+    const fs::path undisturbed = whole.root / "undisturbed";
+    fs::copy(made.root(), undisturbed, fs::copy_options::recursive);
+    const double began = monotonicSeconds();
+    QVERIFY(data::purge(*Workspace::open(undisturbed), *parseFilter("exists(who)"), "asked to").ok());
+    const auto most = static_cast<std::uint64_t>((monotonicSeconds() - began) * 1e6) + 1000;   // microseconds
     int resumed = 0;
-    for (int round = 0; round < rounds; ++round) {
+    for (int round = 0; round < rounds || (resumed == 0 && round < 20 * rounds); ++round) {
       const fs::path root = whole.root / ("w" + std::to_string(round));
       fs::copy(made.root(), root, fs::copy_options::recursive);
       const auto workspace = *Workspace::open(root);
       const pid_t child = fork();
       if (child == 0) _exit(data::purge(workspace, *parseFilter("exists(who)"), "asked to").ok() ? 0 : 1);
-      usleep(static_cast<useconds_t>(1'000 + random.below(120'000)));
+      usleep(static_cast<useconds_t>(random.below(most)));
       ::kill(child, SIGKILL);
       int status = 0;
       waitpid(child, &status, 0);

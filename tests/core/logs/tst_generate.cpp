@@ -212,7 +212,7 @@ class TestGenerate : public QObject {
       ParseReject reject{};
       QVERIFY2(parser.parse(line, false, {}, call, reject), reject.detail.c_str());
       const Record record = std::move(call).toRecord();
-      QCOMPARE(record.flags & ~std::uint32_t{kUuid | kNoAnswer}, 0u);
+      QCOMPARE(record.flags & ~std::uint32_t{kUuid | kNoAnswer | kJoined}, 0u);
       QVERIFY(gold.contains(record.requestId));
       QVERIFY(record.timeUs && *record.timeUs >= kWorldStartMs * 1000);
       QCOMPARE(record.messages.size(), std::size_t{2});
