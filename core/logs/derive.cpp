@@ -102,10 +102,11 @@ class Pass {
   Status load(std::int64_t generation) {
     RETORT_TRY(const auto stored, m_db.integer("SELECT value FROM state WHERE name='generation'"));
     // Costs of another price table would be wrong ones.
+    const auto fingerprint = m_prices.fingerprint();
     RETORT_TRY(const auto prices, m_db.integer("SELECT value FROM state WHERE name='prices'"));
-    if (stored && (*stored != generation || (prices && *prices != m_prices.fingerprint())))
+    if (stored && (*stored != generation || (prices && *prices != fingerprint)))
       RETORT_CHECK(m_db.exec("DELETE FROM state; DELETE FROM value; DELETE FROM seg; DELETE FROM family; DELETE FROM conv; DELETE FROM root"));
-    RETORT_CHECK(m_db.exec("INSERT OR REPLACE INTO state VALUES('generation'," + std::to_string(generation) + "),('prices'," + std::to_string(m_prices.fingerprint()) + ")"));
+    RETORT_CHECK(m_db.exec("INSERT OR REPLACE INTO state VALUES('generation'," + std::to_string(generation) + "),('prices'," + std::to_string(fingerprint) + ")"));
     RETORT_TRY(const auto upTo, m_db.integer("SELECT value FROM state WHERE name='upto'"));
     m_upTo = static_cast<std::uint32_t>(upTo.value_or(0));
     RETORT_TRY(auto values, m_db.prepare("SELECT field,code,text FROM value ORDER BY field,code"));

@@ -210,13 +210,8 @@ Status setOwnPrice(const Workspace& workspace, const std::string& model, const s
   RETORT_CHECK(workspace.requireWritable());
   const auto file = workspace.root() / "prices.json";
   RETORT_TRY(const auto table, PriceTable::load(&workspace));
-  PriceTable own;
-  std::error_code error;
-  if (std::filesystem::exists(file, error)) {
-    RETORT_TRY(const auto document, readJsonFile(file, 4u << 20));
-    RETORT_CHECK(own.add(document, file.string(), "workspace"));
-  }
-  auto all = own.all();
+  auto all = table.all();
+  std::erase_if(all, [](const auto& entry) { return entry.second.front().source != "workspace"; });
   if (price) {
     auto& prices = all[model];
     if (prices.empty()) {

@@ -8,7 +8,8 @@
 namespace retort::logs::test {
 
 /// A line with missing and doubled keys, empty texts, and numbers that are none. `wide`: values of the key "wide", 0 for none.
-inline std::string oracleLine(Random& random, int n, int wide) {
+/// `broken`: share of lines with a byte that is no UTF-8, which an import mends.
+inline std::string oracleLine(Random& random, int n, int wide, double broken = 0) {
   static const char* const envs[] = {"prod", "dev", "", "x\\\"y\\\\", "\xC3\xA4\\n"};
   static const char* const scores[] = {"12", "-3.5", "12x", "1e2", "100", ""};
   static const char* const models[] = {"amazon.nova-lite-v1:0", "us.amazon.nova-lite-v1:0", "meta.llama3-1-8b-instruct-v1:0"};
@@ -29,7 +30,7 @@ inline std::string oracleLine(Random& random, int n, int wide) {
   if (random.chance(0.8)) line += R"(,"region":"eu-central-1")";
   if (random.chance(0.9)) line += R"(,"requestMetadata":{)" + metadata + R"(})";
   if (failed) line += R"(,"errorCode":"ThrottlingException")";
-  line += R"(,"input":{"inputBodyJson":{"messages":[{"role":"user","content":[{"text":"n)" + std::to_string(n) + R"("}]}]})";
+  line += R"(,"input":{"inputBodyJson":{"messages":[{"role":"user","content":[{"text":"n)" + std::to_string(n) + (broken > 0 && random.chance(broken) ? "\xE9" : "") + R"("}]}]})";
   if (random.chance(0.8)) {
     line += R"(,"inputTokenCount":)" + std::to_string(random.below(300));
     if (random.chance(0.3)) line += R"(,"cacheReadInputTokenCount":)" + std::to_string(random.below(20));

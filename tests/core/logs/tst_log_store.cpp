@@ -4,6 +4,7 @@
 #include "logs/id_set.h"
 #include "logs/log_schema.h"
 #include "tests/core/logs/log_fixture.h"
+#include "tests/core/logs/oracle_line.h"
 #include "tests/core/logs/random_filter.h"
 
 using namespace retort;
@@ -12,35 +13,7 @@ using namespace retort::logs::test;
 
 namespace {
 
-/// Records with metadata and fields that the random filters speak of.
-std::string randomLine(Random& random, int n) {
-  static const char* const envs[] = {"prod", "dev", "", "x\\\"y\\\\", "\xC3\xA4\\n"};
-  static const char* const scores[] = {"12", "-3.5", "12x", "1e2", "100", ""};
-  static const char* const models[] = {"amazon.nova-lite-v1:0", "us.amazon.nova-lite-v1:0", "meta.llama3-1-8b-instruct-v1:0"};
-  const auto pick = [&](const auto& list) { return std::string(list[random.below(std::size(list))]); };
-  std::string metadata;
-  const auto add = [&](const std::string& key, const std::string& value) { metadata += (metadata.empty() ? "" : ",") + ("\"" + key + "\":\"" + value + "\""); };
-  if (random.chance(0.8)) add("env", pick(envs));
-  if (random.chance(0.5)) add("score", pick(scores));
-  if (random.chance(0.5)) add("tenant", "t" + std::to_string(random.below(40)));
-  if (random.chance(0.2)) add("a b", pick(envs));
-  if (random.chance(0.2)) add("tick`s", "12");
-  if (random.chance(0.1)) add("not", "prod");
-  const bool failed = random.chance(0.1), timeless = random.chance(0.1);
-  std::string line = R"({"schemaType":"ModelInvocationLog","requestId":")" + uuid(n) + R"(","operation":")" + (random.chance(0.5) ? "Converse" : "InvokeModel") + R"(","modelId":")" + pick(models) + "\"";
-  if (!timeless) line += R"(,"timestamp":"2026-03-0)" + std::to_string(1 + random.below(4)) + "T0" + std::to_string(random.below(10)) + R"(:30:00Z")";
-  if (random.chance(0.8)) line += R"(,"region":"eu-central-1")";
-  if (random.chance(0.9)) line += R"(,"requestMetadata":{)" + metadata + R"(})";
-  if (failed) line += R"(,"errorCode":"ThrottlingException")";
-  line += R"(,"input":{"inputBodyJson":{"messages":[{"role":"user","content":[{"text":"n)" + std::to_string(n) + (random.chance(0.05) ? "\xE9" : "") + R"("}]}]})";
-  if (random.chance(0.8)) line += R"(,"inputTokenCount":)" + std::to_string(random.below(300));
-  if (random.chance(0.2)) line += R"(,"cacheReadInputTokenCount":)" + std::to_string(random.below(20));
-  line += R"(})";
-  if (!failed)
-    line += R"(,"output":{"outputBodyJson":{"output":{"message":{"role":"assistant","content":[{"text":"ok"}]}},"stopReason":")" + std::string(random.chance(0.7) ? "end_turn" : "max_tokens") +
-            R"(","metrics":{"latencyMs":)" + std::to_string(random.below(400)) + R"(}},"outputTokenCount":)" + std::to_string(random.below(5)) + R"(})";
-  return line + R"(})" + "\n";
-}
+constexpr double kBroken = 0.05;   ///< share of lines that an import has to mend
 
 std::vector<Record> allRecords(const LogStore& store) {
   std::vector<Record> records;
@@ -145,7 +118,7 @@ class TstLogStore : public QObject {
     Place place;
     Random random(8);
     std::string text;
-    for (int n = 0; n < 700; ++n) text += randomLine(random, n);
+    for (int n = 0; n < 700; ++n) text += oracleLine(random, n, 0, kBroken);
     place.write("a.jsonl", text);
     QCOMPARE(place.import()->accepted, 700);
     auto store = *LogStore::open(place.db());
@@ -172,7 +145,7 @@ class TstLogStore : public QObject {
   void importFilterEqualsStoreFilter() {
     Random random(21);
     std::string text;
-    for (int n = 0; n < 150; ++n) text += randomLine(random, n);
+    for (int n = 0; n < 150; ++n) text += oracleLine(random, n, 0, kBroken);
     Place all;
     all.write("a.jsonl", text);
     QVERIFY(all.import().ok());
@@ -337,7 +310,7 @@ class TstLogStore : public QObject {
     Place place;
     std::string text;
     Random random(9);
-    for (int n = 0; n < 300; ++n) text += randomLine(random, n);
+    for (int n = 0; n < 300; ++n) text += oracleLine(random, n, 0, kBroken);
     place.write("a.jsonl", text);
     QVERIFY(place.import().ok());
     const std::string good = *readFile(place.db());
